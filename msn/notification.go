@@ -1,0 +1,421 @@
+package msn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
+)
+
+const (
+	// maxRedirects is how often the sign-in may be sent to another server (core.md 5.12).
+	maxRedirects = 5
+	// firstPing is the pause before the first PNG; later ones go by QNG, within the other two bounds
+	// (core.md 9.2 and 16).
+	firstPing = 45 * time.Second
+	minPing   = 20 * time.Second
+	maxPing   = 60 * time.Second
+	// pingTimeout is how long a living server may take for QNG (core.md 9.2).
+	pingTimeout = 30 * time.Second
+)
+
+var (
+	errOddAnswer = errors.New("the server answered with something else")
+	errNoMD5     = errors.New("the server does not offer MD5 sign-in")
+)
+
+// notificationConn is the connection to the notification server: sign-in, list, presence, and the
+// invitations to switchboards.
+type notificationConn struct {
+	*conn
+	cfg    *Config
+	dial   *dialer
+	roster *roster
+	client *Client
+
+	// dialect is written once, by the reader when it sees the answer to VER.
+	dialect *dialect
+	// burst is the SYN under way, nil for none.
+	burst atomic.Pointer[burst]
+
+	mu      sync.Mutex
+	profile Profile
+	pings   []chan int
+}
+
+// connect signs in, following redirects, and returns the connection with the arguments of USR OK.
+func (c *Client) connect(ctx context.Context) (*notificationConn, []string, error) {
+	addr := withPort(c.cfg.Server.Notification)
+	for range maxRedirects + 1 {
+		nc, ok, err := c.attempt(ctx, addr)
+		var elsewhere *redirect
+		if !errors.As(err, &elsewhere) {
+			return nc, ok, err
+		}
+		addr = c.dial.told(elsewhere.addr)
+	}
+	return nil, nil, &SignInError{Step: "connect", Err: errors.New("the servers redirect without end")}
+}
+
+// attempt signs in at one server.
+func (c *Client) attempt(ctx context.Context, addr string) (*notificationConn, []string, error) {
+	raw, err := c.dial.dial(ctx, notificationServer, addr)
+	if err != nil {
+		return nil, nil, &SignInError{Step: "connect", Err: err}
+	}
+	c.comment("connected to the notification server at " + addr)
+	nc := &notificationConn{
+		conn: newConn(raw, c.cfg.Trace), cfg: &c.cfg, dial: c.dial, roster: c.roster, client: c,
+	}
+	if !c.start(func(ctx context.Context) { _ = nc.serve(ctx, nc.handle) }) { // the reason stays in nc
+		nc.close(ErrClosed)
+		return nil, nil, nc.failed("connect", ErrClosed)
+	}
+	err = nc.agree(ctx)
+	if err == nil {
+		var ok []string
+		if ok, err = nc.dialect.auth.signIn(ctx, nc); err == nil {
+			return nc, ok, nil
+		}
+	}
+	nc.close(err)
+	return nil, nil, err
+}
+
+// agree is VER: the server picks the dialect.
+func (nc *notificationConn) agree(ctx context.Context) error {
+	offered := nc.cfg.Versions
+	args := make([]string, 0, len(offered)+1)
+	for i := len(offered) - 1; i >= 0; i-- { // highest first
+		args = append(args, offered[i].String())
+	}
+	got, err := nc.ask(ctx, command("VER", append(args, "CVR0")...), func(_ context.Context, reply wire.Command) {
+		if v, ok := agree(reply.Args, offered); ok && reply.Name == "VER" {
+			nc.dialect = dialectOf(v)
+		}
+	})
+	switch {
+	case err != nil:
+		return nc.failed("VER", err)
+	case got.Name == "XFR" && len(got.Args) >= 2:
+		return &redirect{got.Args[1]}
+	case nc.dialect == nil:
+		return nc.failed("VER", ErrVersionRefused)
+	}
+	return nil
+}
+
+// handle takes what answers no question.
+func (nc *notificationConn) handle(ctx context.Context, cmd wire.Command) error {
+	if code, refused := cmd.ErrorCode(); refused {
+		return late(code)
+	}
+	switch cmd.Name {
+	case "OUT":
+		return outReason(cmd.Args)
+	case "XFR":
+		return nc.moved(cmd.Args)
+	case "QNG":
+		nc.pong(cmd.Args)
+	case "MSG":
+		nc.message(ctx, cmd.Payload)
+	}
+	if nc.dialect == nil { // nothing else makes sense before VER
+		return nil
+	}
+	switch cmd.Name {
+	case "ILN", "NLN":
+		nc.present(ctx, cmd.Args, cmd.Name == "ILN")
+	case "FLN":
+		nc.gone(ctx, cmd.Args)
+	case "UBX":
+		nc.personal(ctx, cmd)
+	case "CHL":
+		nc.challenge(cmd.Args)
+	case "RNG":
+		nc.ring(cmd.Args)
+	case "NOT", "IPG":
+		nc.notice(ctx, cmd.Payload)
+	case "LST", "LSG", "BPR", "PRP", "BLP", "GTC",
+		"ADD", "ADC", "REM", "REA", "SBP", "ADG", "REG", "RMG":
+		nc.listed(ctx, cmd)
+	}
+	return nil // SBS, GCF, URL and what we do not know: nothing to do (core.md 17)
+}
+
+// late judges an error that answers nothing that is still waited for.
+func late(code int) error {
+	e := &ProtocolError{Code: code}
+	if code == 540 {
+		e.Command = "QRY"
+	}
+	if e.fatal() {
+		return e
+	}
+	return nil
+}
+
+// outReason is what OUT says (core.md 9.3).
+func outReason(args []string) error {
+	switch strings.ToUpper(arg(args, 0)) {
+	case "OTH":
+		return ErrLoggedInElsewhere
+	case "SSD":
+		return ErrServerDown
+	case "MIG":
+		return ErrMoved
+	case "TOU":
+		return fmt.Errorf("the terms of use must be accepted on the web: %w", ErrAccountRestricted)
+	case "RCT":
+		minutes, err := strconv.Atoi(arg(args, 1))
+		if err != nil || minutes < 0 || minutes > 24*60 {
+			minutes = 5
+		}
+		return &ReconnectError{After: time.Duration(minutes) * time.Minute}
+	}
+	return fmt.Errorf("the server says goodbye: %w", ErrClosed)
+}
+
+// moved is XFR 0 NS after sign-in.
+func (nc *notificationConn) moved(args []string) error {
+	if !strings.EqualFold(arg(args, 0), "NS") {
+		return nil // a switchboard that nobody waits for any more
+	}
+	addr := arg(args, 1)
+	if addr == "0" || addr == "" {
+		return &MovedError{}
+	}
+	return &MovedError{Address: nc.dial.told(addr)}
+}
+
+// presenceForm is how much CHG, ILN and NLN say (core.md 8.2 and 8.3).
+type presenceForm uint8
+
+const (
+	presenceBare         presenceForm = iota // status and name
+	presenceCapabilities                     // and the capabilities
+	presenceObject                           // and the display picture
+)
+
+// args spells what is announced of oneself.
+func (f presenceForm) args(p Presence) []string {
+	args := []string{string(p.Status)}
+	if f >= presenceCapabilities {
+		args = append(args, p.Capabilities.Format(false))
+	}
+	if f >= presenceObject && p.Object != nil {
+		args = append(args, wire.EncodeFull(p.Object.String()))
+	}
+	return args
+}
+
+// read understands "STATUS handle nick capabilities object"; what is missing is left out.
+func (f presenceForm) read(args []string) (passport string, p Presence, ok bool) {
+	if len(args) < 2 {
+		return "", p, false
+	}
+	p.Status = Status(strings.ToUpper(args[0]))
+	p.FriendlyName = arg(args, 2)
+	if f >= presenceCapabilities {
+		p.Capabilities = ParseCapabilities(arg(args, 3))
+	}
+	if f >= presenceObject {
+		if o, err := ParseMSNObject(arg(args, 4)); err == nil {
+			p.Object = &o
+		}
+	}
+	return handle(args[1]), p, p.Status.Valid()
+}
+
+// present is ILN and NLN.
+func (nc *notificationConn) present(ctx context.Context, args []string, initial bool) {
+	passport, p, ok := nc.dialect.presence.read(args)
+	if !ok || passport == nc.cfg.Passport {
+		return
+	}
+	nc.roster.setPresence(passport, p)
+	nc.report(ctx, PresenceChanged{Passport: passport, Presence: p, Initial: initial})
+}
+
+// gone is FLN.
+func (nc *notificationConn) gone(ctx context.Context, args []string) {
+	passport := handle(arg(args, 0))
+	if passport == "" || passport == nc.cfg.Passport {
+		return
+	}
+	p := Presence{Status: Offline}
+	nc.roster.setPresence(passport, p)
+	nc.report(ctx, PresenceChanged{Passport: passport, Presence: p})
+}
+
+// personal is UBX.
+func (nc *notificationConn) personal(ctx context.Context, cmd wire.Command) {
+	passport := handle(arg(cmd.Args, 0))
+	if passport == "" || passport == nc.cfg.Passport {
+		return
+	}
+	p := ParsePersonalMessage(cmd.Payload)
+	nc.roster.setPersonal(passport, p)
+	nc.report(ctx, PersonalMessageChanged{Passport: passport, PersonalMessage: p})
+}
+
+// challengeForm is how CHL is answered (core.md 9.1).
+type challengeForm uint8
+
+const (
+	challengeNone challengeForm = iota
+	challengeOld                // MD5
+	challengeNew                // MSNP11
+)
+
+// answer computes the response.
+func (f challengeForm) answer(challenge, id, key string) string {
+	if f == challengeNew {
+		return ChallengeNew(challenge, id, key)
+	}
+	return ChallengeOld(challenge, key)
+}
+
+// challenge answers CHL. The reader must not wait for the write, so another goroutine makes it.
+func (nc *notificationConn) challenge(args []string) {
+	if len(args) == 0 || nc.dialect.challenge == challengeNone {
+		return
+	}
+	id, key := nc.cfg.ProductID, nc.cfg.ProductKey
+	if id == "" {
+		id = nc.dialect.productID
+	}
+	if key == "" {
+		key, _ = ProductKeyOf(id) // New refuses ids without a key
+	}
+	qry := command("QRY", id)
+	qry.Payload = []byte(nc.dialect.challenge.answer(args[0], id, key))
+	nc.client.start(func(ctx context.Context) {
+		_ = nc.tell(ctx, qry) // a failed write has closed the connection
+	})
+}
+
+// ping sends PNG and waits for QNG, whose argument it returns, 0 if there is none.
+func (nc *notificationConn) ping(ctx context.Context) (seconds int, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, pingTimeout, ErrDeadPeer)
+	defer cancel()
+	answer := make(chan int, 1)
+	nc.mu.Lock()
+	nc.pings = append(nc.pings, answer)
+	nc.mu.Unlock()
+	if err := nc.write(ctx, wire.Command{Name: "PNG"}); err != nil {
+		nc.unping(answer)
+		return 0, err
+	}
+	select {
+	case seconds := <-answer:
+		return seconds, nil
+	case <-nc.done:
+		return 0, nc.reason()
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+// unping forgets a ping that was never sent.
+func (nc *notificationConn) unping(answer chan int) {
+	nc.mu.Lock()
+	defer nc.mu.Unlock()
+	for i, p := range nc.pings {
+		if p == answer {
+			nc.pings = append(nc.pings[:i], nc.pings[i+1:]...)
+			return
+		}
+	}
+}
+
+// pong is QNG: the oldest ping is answered.
+func (nc *notificationConn) pong(args []string) {
+	nc.mu.Lock()
+	defer nc.mu.Unlock()
+	if len(nc.pings) == 0 {
+		return
+	}
+	seconds, err := strconv.Atoi(arg(args, 0))
+	if err != nil {
+		seconds = 0
+	}
+	nc.pings[0] <- seconds
+	nc.pings = nc.pings[1:]
+	if len(nc.pings) == 0 {
+		nc.pings = nil
+	}
+}
+
+// keepAlive pings until the connection ends and returns why it did. At each ping tidy is called.
+func (nc *notificationConn) keepAlive(ctx context.Context, tidy func(context.Context)) error {
+	timer := time.NewTimer(firstPing)
+	defer timer.Stop()
+	for {
+		select {
+		case <-nc.done:
+			return nc.reason()
+		case <-timer.C:
+		}
+		tidy(ctx)
+		seconds, err := nc.ping(ctx)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrDeadPeer) && nc.handling.Load(): // we are slow, not the server
+		default:
+			nc.close(err)
+			return nc.reason()
+		}
+		pause := firstPing
+		if seconds > 0 {
+			pause = min(max(time.Duration(seconds)*time.Second, minPing), maxPing)
+		}
+		timer.Reset(pause)
+	}
+}
+
+// announce is CHG.
+func (nc *notificationConn) announce(ctx context.Context, p Presence) error {
+	if p.Status == "" {
+		p.Status = Online
+	}
+	p.Capabilities = nc.dialect.withCapabilities(p.Capabilities)
+	if _, err := nc.ask(ctx, command("CHG", nc.dialect.presence.args(p)...), nil); err != nil {
+		return fmt.Errorf("set status %s: %w", p.Status, err)
+	}
+	return nil
+}
+
+// generation is the part of the capabilities that names the protocol generation (core.md 8.5).
+const generation = 0xF0000000
+
+// withCapabilities completes what the caller can do by what goes with the dialect.
+func (d *dialect) withCapabilities(c Capabilities) Capabilities {
+	if c.Bits&generation == 0 {
+		c.Bits |= d.capabilities & generation
+	}
+	c.Bits |= d.capabilities &^ generation
+	if !d.chunks {
+		c.Bits &^= CapChunks
+	}
+	return c
+}
+
+// express is UUX.
+func (nc *notificationConn) express(ctx context.Context, p PersonalMessage) error {
+	cmd := command("UUX")
+	cmd.Payload = AppendPersonalMessage(nil, p)
+	if _, err := nc.ask(ctx, cmd, nil); err != nil {
+		return fmt.Errorf("set personal message: %w", err)
+	}
+	return nil
+}
+
+// report hands an event to the handler.
+func (nc *notificationConn) report(ctx context.Context, event Event) { nc.client.report(ctx, event) }
