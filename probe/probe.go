@@ -1,0 +1,203 @@
+// Package probe checks an MSN service end to end, as an administrator does before configuring it:
+// it signs in with every protocol version asked for, reads the contact list, sets the presence and,
+// given a second account, passes a text each way. It stands beside the bridge: it uses msn alone and
+// gets the configured services from whoever calls it.
+package probe
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// Exit codes of Main.
+const (
+	exitPassed = 0 // every step asked for has passed
+	exitFailed = 1 // at least one has not
+	exitUsage  = 2 // the command line or the configuration is wrong
+)
+
+// ServerLookup finds a configured service by its short name and gives what is needed to sign in
+// there, with the versions that its `version` setting allows (nil for all).
+type ServerLookup func(configPath, name string) (msn.Server, []msn.Version, error)
+
+// options are the command line, understood.
+type options struct {
+	server       msn.Server
+	rounds       [][]msn.Version // one sign-in per entry: the versions it offers
+	user, peer   account
+	timeout      time.Duration
+	trace        bool
+	serverLabel  string
+	transportTag string
+}
+
+// account is a passport with its password.
+type account struct{ passport, password string }
+
+// Main is the `probe` command: args without the program and command name. It returns the exit code:
+// 0 only if every step passed in every version asked for, 1 if one failed, 2 for a wrong command line.
+func Main(args []string, stdout, stderr io.Writer, lookup ServerLookup) int {
+	opt, err := parse(args, stderr, lookup)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitPassed
+	case err != nil:
+		_, _ = fmt.Fprintln(stderr, "probe:", err) // a closed stderr cannot be told of
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	report := run(ctx, opt, stderr)
+	report.print(stdout)
+	if !report.passed() {
+		return exitFailed
+	}
+	return exitPassed
+}
+
+// parse reads the command line. Passwords come from flags, the environment or the terminal.
+func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error) {
+	fs := flag.NewFlagSet("matrix-msn probe", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var (
+		name      = fs.String("server", "", "short `NAME` of a service in the config's network.servers")
+		config    = fs.String("config", "config.yaml", "the bridge's config `file`, for --server")
+		ns        = fs.String("ns", "", "`host:port` of the dispatch or notification server, instead of --server")
+		httpBase  = fs.String("http", "", "base `URL` of the service's HTTP parts (Passport nexus, gateway), with --ns")
+		transport = fs.String("transport", "", "tcp or gateway (default: as configured, else tcp)")
+		user      = fs.String("user", "", "`address` of the account to sign in with")
+		password  = fs.String("password", "", "its password; else $MSN_PASSWORD, else asked for")
+		peer      = fs.String("peer-user", "", "`address` of a second account, to pass a text each way")
+		peerPass  = fs.String("peer-password", "", "its password; else $MSN_PEER_PASSWORD, else asked for")
+		version   = fs.String("version", "auto", "auto (best that both sides speak), all (each in turn) or one, like MSNP12")
+		timeout   = fs.Duration("timeout", 20*time.Second, "longest wait for one step")
+		trace     = fs.Bool("trace", false, "print the dialogues (secrets hidden) to stderr")
+	)
+	if err := fs.Parse(args); err != nil {
+		return options{}, err
+	}
+	if fs.NArg() > 0 {
+		return options{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	opt := options{timeout: *timeout, trace: *trace}
+	allowed, err := opt.chooseServer(*name, *config, *ns, *httpBase, lookup)
+	if err != nil {
+		return options{}, err
+	}
+	if err := opt.chooseTransport(*transport); err != nil {
+		return options{}, err
+	}
+	if opt.rounds, err = rounds(*version, allowed); err != nil {
+		return options{}, err
+	}
+	if *user == "" {
+		return options{}, errors.New("--user is missing: the address to sign in with")
+	}
+	if opt.user, err = credentials(*user, *password, "MSN_PASSWORD", stderr); err != nil {
+		return options{}, err
+	}
+	if *peer != "" {
+		opt.peer, err = credentials(*peer, *peerPass, "MSN_PEER_PASSWORD", stderr)
+	}
+	return opt, err
+}
+
+// chooseServer fills in where the service is, from the config or from the flags, and returns the
+// versions that the config allows.
+func (o *options) chooseServer(name, config, ns, httpBase string, lookup ServerLookup) ([]msn.Version, error) {
+	switch {
+	case name != "" && ns != "":
+		return nil, errors.New("--server and --ns exclude each other: name a configured service, or give its address")
+	case name != "":
+		server, versions, err := lookup(config, name)
+		o.server, o.serverLabel = server, name
+		return versions, err
+	case ns != "":
+		o.server, o.serverLabel = msn.Server{Notification: ns}, ns
+		if httpBase != "" {
+			o.server = o.server.ServicesAt(httpBase)
+		}
+		return nil, nil
+	}
+	return nil, errors.New("say which service: --server NAME from the config, or --ns host:port with --http URL")
+}
+
+func (o *options) chooseTransport(transport string) error {
+	switch transport {
+	case "":
+	case "tcp":
+		o.server.UseGateway = false
+	case "gateway":
+		if o.server.Gateway == "" {
+			return errors.New("--transport gateway needs the gateway's address: give --http URL, or set it in the config")
+		}
+		o.server.UseGateway = true
+	default:
+		return fmt.Errorf("--transport %q: allowed are tcp and gateway", transport)
+	}
+	o.transportTag = "TCP"
+	if o.server.UseGateway {
+		o.transportTag = "HTTP gateway"
+	} else if o.server.TLS != nil {
+		o.transportTag = "TLS"
+	}
+	return nil
+}
+
+// rounds turns --version into the sign-ins to make.
+func rounds(version string, allowed []msn.Version) ([][]msn.Version, error) {
+	if len(allowed) == 0 {
+		allowed = msn.Versions()
+	}
+	switch strings.ToLower(version) {
+	case "auto":
+		return [][]msn.Version{allowed}, nil
+	case "all":
+		all := slices.Clone(msn.Versions())
+		slices.Sort(all)
+		each := make([][]msn.Version, len(all))
+		for i, v := range all {
+			each[i] = []msn.Version{v}
+		}
+		return each, nil
+	}
+	v, err := msn.ParseVersion(version)
+	if err != nil {
+		return nil, fmt.Errorf("--version %q: allowed are auto, all and one of %v", version, msn.Versions())
+	}
+	return [][]msn.Version{{v}}, nil
+}
+
+// credentials completes an account: the flag, else the environment, else a question on the terminal.
+func credentials(passport, password, env string, stderr io.Writer) (account, error) {
+	if password == "" {
+		password = os.Getenv(env)
+	}
+	if password == "" {
+		fd := int(os.Stdin.Fd())
+		if !term.IsTerminal(fd) {
+			return account{}, fmt.Errorf("no password for %s: give the flag or set $%s", passport, env)
+		}
+		_, _ = fmt.Fprintf(stderr, "Password of %s: ", passport)
+		typed, err := term.ReadPassword(fd)
+		_, _ = fmt.Fprintln(stderr)
+		if err != nil {
+			return account{}, fmt.Errorf("read the password of %s: %w", passport, err)
+		}
+		password = string(typed)
+	}
+	return account{strings.ToLower(passport), password}, nil
+}

@@ -1,0 +1,96 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// session is one running sign-in whose events are kept until somebody asks for them.
+type session struct {
+	client *msn.Client
+	ended  chan struct{} // closed when Run has returned; err is set then
+	err    error
+
+	mu      sync.Mutex
+	events  []msn.Event
+	arrived chan struct{} // closed and replaced at each event
+}
+
+// start begins a sign-in and returns at once. The session ends with ctx.
+func start(ctx context.Context, server msn.Server, who account, versions []msn.Version, trace func(string)) (*session, error) {
+	s := &session{ended: make(chan struct{}), arrived: make(chan struct{})}
+	client, err := msn.New(msn.Config{
+		Server:   server,
+		Passport: who.passport,
+		Password: who.password,
+		Versions: versions,
+		Presence: msn.Presence{Status: msn.Online, Capabilities: msn.Capabilities{Bits: msn.CapChunks}},
+		Limits:   msn.Limits{Changes: -1}, // two changes in a row are timed: waiting would be ours, not the server's
+		Handler:  s.keep,
+		Trace:    trace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.client = client
+	go func() {
+		defer close(s.ended)
+		s.err = client.Run(ctx)
+	}()
+	return s, nil
+}
+
+// keep is the client's handler.
+func (s *session) keep(_ context.Context, event msn.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, event)
+	close(s.arrived)
+	s.arrived = make(chan struct{})
+}
+
+// stop signs out and waits for the end of the session.
+func (s *session) stop(ctx context.Context, cancel context.CancelFunc) {
+	select {
+	case <-s.ended:
+	default:
+		_ = s.client.SignOut(ctx) // the session is over either way
+	}
+	cancel()
+	<-s.ended
+}
+
+// errEnded wraps the reason why a session ended while something was awaited of it.
+func (s *session) errEnded() error {
+	if s.err == nil {
+		return errors.New("the session ended")
+	}
+	return s.err
+}
+
+// await returns the first event, past or future, that want accepts.
+func await[E msn.Event](ctx context.Context, s *session, want func(E) bool) (E, error) {
+	var none E
+	for seen := 0; ; {
+		s.mu.Lock()
+		events, arrived := s.events[seen:], s.arrived
+		seen = len(s.events)
+		s.mu.Unlock()
+		for _, event := range events {
+			if e, ok := event.(E); ok && want(e) {
+				return e, nil
+			}
+		}
+		select {
+		case <-arrived:
+		case <-s.ended:
+			return none, s.errEnded()
+		case <-ctx.Done():
+			return none, fmt.Errorf("no answer in time: %w", ctx.Err())
+		}
+	}
+}
