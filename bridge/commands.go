@@ -1,0 +1,230 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// commands are the bot's commands beside bridgev2's own: one row each.
+func (c *Connector) commands() []commands.CommandHandler {
+	row := func(name, args, what string, run func(*commands.Event, *Client) error) commands.CommandHandler {
+		return &commands.FullHandler{
+			Name: name, RequiresLogin: true,
+			Help: commands.HelpMeta{Section: commands.HelpSectionChats, Args: args, Description: what},
+			Func: func(ce *commands.Event) {
+				client, err := clientFor(ce)
+				if err == nil {
+					err = run(ce, client)
+				}
+				if err != nil {
+					ce.Reply("%s", reason(err))
+				}
+			},
+		}
+	}
+	return []commands.CommandHandler{
+		row("list", "", "List your contacts with their presence.", commandList),
+		row("nudge", "", "Shake your contact's window. In a chat.", commandNudge),
+		row("status", "[_word_ [_message_] | auto]", "Set what your contacts see, until `status auto`.", commandStatus),
+		row("reconnect", "", "Sign in again, after you signed in at another place.", commandReconnect),
+		row("accept", "[_address_]", "Put somebody who asked on your contact list. In a chat, without address.", commandAccept),
+		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
+	}
+}
+
+// clientFor is the login that a command is for: that of the room, or the user's only or preferred one.
+func clientFor(ce *commands.Event) (*Client, error) {
+	login := ce.User.GetDefaultLogin()
+	if ce.Portal != nil {
+		found, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
+		if err != nil {
+			return nil, err
+		}
+		login = found
+	}
+	if login == nil {
+		return nil, bridgev2.ErrNotLoggedIn
+	}
+	client, ok := login.Client.(*Client)
+	if !ok {
+		return nil, bridgev2.ErrNotLoggedIn
+	}
+	return client, nil
+}
+
+// reason words an error as a whole sentence.
+func reason(err error) string {
+	text := err.Error()
+	for _, f := range failures {
+		if f.is(err) {
+			text = f.text
+			break
+		}
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// ownLogins is for commands that do not name a login: all of the user's, in order.
+func ownLogins(ce *commands.Event) []*Client {
+	var all []*Client
+	for _, login := range ce.User.GetUserLogins() {
+		if client, ok := login.Client.(*Client); ok {
+			all = append(all, client)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Client) int { return strings.Compare(string(a.login.ID), string(b.login.ID)) })
+	return all
+}
+
+// commandList writes a table for each login.
+func commandList(ce *commands.Event, _ *Client) error {
+	for _, c := range ownLogins(ce) {
+		contacts, err := c.contactList()
+		if err != nil {
+			ce.Reply("%s: %s", c.login.RemoteName, reason(err))
+			continue
+		}
+		s, err := c.online()
+		if err != nil {
+			return err
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s: %s\n\n| name | address | presence | says |\n|---|---|---|---|\n", cell(c.login.RemoteName), plural(len(contacts), "contact"))
+		for _, contact := range contacts {
+			word := s.msn.PresenceOf(contact.Passport).Status.Word()
+			if contact.On(msn.BlockList) {
+				word = "blocked"
+			}
+			v := viewOf(msn.Away, s.msn.PersonalMessageOf(contact.Passport))
+			says := v.message
+			if says == msn.Away.Word() {
+				says = ""
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(nameOf(contact.Passport, contact.FriendlyName)), cell(contact.Passport), word, cell(says))
+		}
+		ce.ReplyAdvanced(b.String(), true, false)
+	}
+	return nil
+}
+
+// cell makes a text safe inside a Markdown table.
+var cell = strings.NewReplacer(
+	`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "~", `\~`, "\n", " ",
+).Replace
+
+// commandNudge nudges the people of the room.
+func commandNudge(ce *commands.Event, c *Client) error {
+	if ce.Portal == nil {
+		return errors.New("write `nudge` in the chat with the contact")
+	}
+	if _, err := c.nudge(ce.Ctx, ce.Portal.ID); err != nil {
+		return err
+	}
+	ce.React("🔔")
+	return nil
+}
+
+// statusWords are what `status` understands.
+var statusWords = map[string]msn.Status{
+	"online": msn.Online, "busy": msn.Busy, "idle": msn.Idle, "brb": msn.BeRightBack, "away": msn.Away,
+	"phone": msn.OnThePhone, "lunch": msn.OutToLunch, "hidden": msn.Hidden, "offline": msn.Hidden,
+}
+
+// commandStatus sets status and personal message of all the user's logins, or tells them.
+func commandStatus(ce *commands.Event, _ *Client) error {
+	if len(ce.Args) == 0 {
+		for _, c := range ownLogins(ce) {
+			status, text := c.own.want()
+			ce.Reply("%s: %s%s", c.login.RemoteName, status.Word(), withColon(text))
+		}
+		return nil
+	}
+	word := strings.ToLower(ce.Args[0])
+	status, known := statusWords[word]
+	if !known && word != "auto" {
+		return fmt.Errorf("%q is no status; there are auto, %s", ce.Args[0], strings.Join(slices.Sorted(maps.Keys(statusWords)), ", "))
+	}
+	text := strings.Join(ce.Args[1:], " ")
+	if word == "auto" {
+		text = ""
+	}
+	for _, c := range ownLogins(ce) {
+		c.setStatus(ce.Ctx, status, text)
+	}
+	if word == "auto" {
+		ce.Reply("Your MSN status follows Matrix again.")
+		return nil
+	}
+	ce.Reply("Your MSN status is %s%s, until `$cmdprefix status auto`.", status.Word(), withColon(text))
+	return nil
+}
+
+func withColon(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// setStatus overrides what contacts see, across restarts; "" ends that.
+func (c *Client) setStatus(ctx context.Context, status msn.Status, text string) {
+	c.meta().change(func(d *loginData) { d.Status, d.PersonalMessage = string(status), text })
+	c.save(ctx)
+	c.own.set(status, text)
+}
+
+// commandReconnect signs all of the user's logins in again.
+func commandReconnect(ce *commands.Event, _ *Client) error {
+	for _, c := range ownLogins(ce) {
+		c.Disconnect()
+		c.meta().change(func(d *loginData) { d.Elsewhere = false })
+		c.save(ce.Ctx)
+		c.Connect(c.login.Log.WithContext(c.conn.br.BackgroundCtx))
+	}
+	ce.Reply("Signing in to MSN again.")
+	return nil
+}
+
+// who is the address that a command gives, or the contact of the room.
+func who(ce *commands.Event) (string, error) {
+	if len(ce.Args) > 0 {
+		return cleanAddress(ce.Args[0])
+	}
+	if ce.Portal != nil {
+		if _, passport, ok := parseDirect(ce.Portal.ID); ok {
+			return passport, nil
+		}
+	}
+	return "", errors.New("give an address, or write it in the chat with the contact")
+}
+
+func commandAccept(ce *commands.Event, c *Client) error {
+	passport, err := who(ce)
+	if err == nil {
+		err = c.accept(ce.Ctx, passport)
+	}
+	if err == nil {
+		ce.Reply("%s is on your contact list.", passport)
+	}
+	return err
+}
+
+func commandBlock(ce *commands.Event, c *Client) error {
+	passport, err := who(ce)
+	if err == nil {
+		err = c.block(ce.Ctx, passport)
+	}
+	if err == nil {
+		ce.Reply("%s is blocked.", passport)
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"testing"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// conferenceRoom waits for a group room in which all of these are.
+func (h *house) conferenceRoom(passports ...string) id.RoomID {
+	h.t.Helper()
+	var found id.RoomID
+	h.hs.wait(h.t, "a conference", func() bool {
+	rooms:
+		for roomID, r := range h.hs.rooms {
+			if r.direct || r.space {
+				continue
+			}
+			for _, p := range passports {
+				if m := r.members[ghostOf(p)]; m == nil || m.Membership != event.MembershipJoin {
+					continue rooms
+				}
+			}
+			found = roomID
+		}
+		return found != ""
+	})
+	return found
+}
+
+func TestConference(t *testing.T) {
+	h := newHouse(t, nil)
+	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
+	h.signedIn()
+	conv, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := h.conferenceRoom(bobMSN, carolMSN)
+	bob.writes(conv, "hello all")
+	h.heard(room, ghostOf(bobMSN), "hello all")
+	carol.reads("hello all")
+	h.status(h.say(room, "hello you two"))
+	bob.reads("hello you two")
+	got := carol.reads("hello you two")
+	carol.writes(got.Conversation, "hi")
+	h.heard(room, ghostOf(carolMSN), "hi")
+
+	// Carol goes, and comes back by Bob's call: in the same room.
+	if err := carol.Leave(t.Context(), got.Conversation); err != nil {
+		t.Fatal(err)
+	}
+	h.hs.wait(t, "Carol to be gone", func() bool {
+		return h.hs.rooms[room].members[ghostOf(carolMSN)].Membership == event.MembershipLeave
+	})
+	if _, err := bob.Invite(t.Context(), conv, carolMSN); err != nil {
+		t.Fatal(err)
+	}
+	h.hs.wait(t, "Carol to be back", func() bool {
+		return h.hs.rooms[room].members[ghostOf(carolMSN)].Membership == event.MembershipJoin
+	})
+}
+
+func TestConferenceOutlivesItsSwitchboard(t *testing.T) {
+	h := newHouse(t, nil)
+	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
+	h.signedIn()
+	conv, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := h.conferenceRoom(bobMSN, carolMSN)
+	bob.writes(conv, "first")
+	h.heard(room, ghostOf(bobMSN), "first")
+
+	h.restart() // closes our end
+	h.online()
+	if s := h.status(h.say(room, "are you still there?")); s.Status != event.MessageStatusSuccess {
+		t.Fatalf("status %+v", s)
+	}
+	bob.reads("are you still there?")
+	carol.reads("are you still there?")
+
+	again, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.writes(again, "of course")
+	h.heard(room, ghostOf(bobMSN), "of course")
+}
+
+func TestInvitingIntoAChatStartsAConference(t *testing.T) {
+	h := newHouse(t, nil)
+	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
+	h.signedIn()
+	chat := h.room(bobMSN)
+	h.status(h.say(chat, "shall we call Carol?"))
+	bob.reads("shall we call Carol?")
+	key := string(ghostOf(carolMSN))
+	h.dispatch(&event.Event{
+		ID: "$invite", RoomID: chat, Sender: alice, Type: event.StateMember, StateKey: &key,
+		Content: event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipInvite}},
+	})
+	room := h.conferenceRoom(bobMSN, carolMSN)
+	h.status(h.say(room, "there she is"))
+	bob.reads("there she is")
+	carol.reads("there she is")
+}

@@ -1,0 +1,152 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	// roomTries is how often the creation of a room is tried in one session.
+	roomTries = 3
+	// roomPause is how long to wait after a failure: the homeserver has trouble.
+	roomPause = 5 * time.Second
+	// bigBatch is from how many rooms on their creation is worth telling.
+	bigBatch = 10
+)
+
+// contactSync makes rooms and names for contacts in the background, one at a time: a homeserver creates
+// about ten rooms a second and would have no time for anybody else. Rooms go first.
+type contactSync struct {
+	create func(ctx context.Context, passport string) (made bool, err error)
+	name   func(ctx context.Context, passport, name string)
+	tell   func(ctx context.Context, created int)
+
+	mu      sync.Mutex
+	room    int // how many more may be created
+	rooms   []string
+	queued  map[string]int // tries so far
+	names   []string
+	nameOf  map[string]string
+	created int // of this batch
+	wake    chan struct{}
+}
+
+func newContactSync(maxRooms int) *contactSync {
+	return &contactSync{
+		room: maxRooms, queued: make(map[string]int), nameOf: make(map[string]string), wake: make(chan struct{}, 1),
+	}
+}
+
+// want asks for a room, once in a session. The queue is bounded by the contact list.
+func (s *contactSync) want(passport string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.queued[passport]; known {
+		return
+	}
+	s.queued[passport] = 0
+	s.rooms = append(s.rooms, passport)
+	s.stir()
+}
+
+// called notes what somebody is called now.
+func (s *contactSync) called(passport, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, waiting := s.nameOf[passport]; !waiting {
+		s.names = append(s.names, passport)
+	}
+	s.nameOf[passport] = name
+	s.stir()
+}
+
+// stir wakes run. The caller holds the lock.
+func (s *contactSync) stir() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends.
+func (s *contactSync) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if passport, ok := s.nextRoom(); ok {
+			s.makeRoom(ctx, passport)
+			continue
+		}
+		if created := s.batchDone(); created >= bigBatch {
+			s.tell(ctx, created)
+		}
+		if passport, name, ok := s.nextName(); ok {
+			s.name(ctx, passport, name)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		}
+	}
+}
+
+func (s *contactSync) nextRoom() (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.rooms) == 0 || s.room <= 0 {
+		return "", false
+	}
+	passport := s.rooms[0]
+	s.rooms = s.rooms[1:]
+	return passport, true
+}
+
+func (s *contactSync) nextName() (passport, name string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.names) == 0 {
+		return "", "", false
+	}
+	passport = s.names[0]
+	s.names = s.names[1:]
+	name = s.nameOf[passport]
+	delete(s.nameOf, passport)
+	return passport, name, true
+}
+
+func (s *contactSync) batchDone() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	created := s.created
+	s.created = 0
+	return created
+}
+
+func (s *contactSync) makeRoom(ctx context.Context, passport string) {
+	made, err := s.create(ctx, passport)
+	s.mu.Lock()
+	if made {
+		s.created++
+		s.room--
+	}
+	again := err != nil && s.queued[passport]+1 < roomTries
+	if again {
+		s.queued[passport]++
+		s.rooms = append(s.rooms, passport)
+	}
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Bool("again", again).Msg("Failed to create a room for a contact")
+		_ = sleep(ctx, roomPause) // run looks at ctx
+	}
+}
+
+// waiting tells how many rooms are still to be made.
+func (s *contactSync) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(len(slices.Compact(slices.Clone(s.rooms))), max(s.room, 0))
+}

@@ -1,0 +1,334 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// Matrix → MSN. Each method converts, calls, answers. They run in the room's own goroutine, so they may
+// wait; bridgev2 complains after 30 s.
+
+var (
+	_ bridgev2.TypingHandlingNetworkAPI          = (*Client)(nil)
+	_ bridgev2.EditHandlingNetworkAPI            = (*Client)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI        = (*Client)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI       = (*Client)(nil)
+	_ bridgev2.PollHandlingNetworkAPI            = (*Client)(nil)
+	_ bridgev2.MembershipHandlingNetworkAPI      = (*Client)(nil)
+	_ bridgev2.RoomNameHandlingNetworkAPI        = (*Client)(nil)
+	_ bridgev2.DeleteChatHandlingNetworkAPI      = (*Client)(nil)
+	_ bridgev2.MessageRequestAcceptingNetworkAPI = (*Client)(nil)
+)
+
+// sendTimeout bounds a message with everything that it may take: a switchboard, calling people, waiting
+// for them and for the acknowledgement.
+const sendTimeout = 27 * time.Second
+
+// conversation is who a room stands for.
+func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (msn.Conversation, error) {
+	if _, passport, ok := parseDirect(portal); ok {
+		return msn.With(passport), nil
+	}
+	if _, id, ok := parseConference(portal); ok {
+		conf, err := c.conferences.get(ctx, id)
+		if err != nil {
+			return msn.Conversation{}, err
+		}
+		return conf.conversation(), nil
+	}
+	return msn.Conversation{}, fmt.Errorf("%q: %w", portal, errOddPortal)
+}
+
+// send delivers a message to a room's people. Who writes is there, so a status that followed Matrix into
+// hiding, where MSN lets nobody write, is corrected first.
+func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Message) (msn.Sent, error) {
+	s, err := c.online()
+	if err != nil {
+		return msn.Sent{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	to, err := c.conversation(ctx, portal)
+	if err != nil {
+		return msn.Sent{}, err
+	}
+	c.own.active()
+	sent, err := s.msn.Send(ctx, to, m)
+	if errors.Is(err, msn.ErrHidden) {
+		if status, _ := c.own.want(); status != msn.Hidden {
+			if err := s.msn.SetPresence(ctx, msn.Presence{Status: status}); err != nil {
+				return msn.Sent{}, err
+			}
+			sent, err = s.msn.Send(ctx, to, m)
+		}
+	}
+	if err != nil {
+		return msn.Sent{}, err
+	}
+	if _, id, ok := parseConference(portal); ok {
+		if err := c.conferences.sentOver(ctx, id, sent.Conversation); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference") // the message has gone all the same
+		}
+	}
+	return sent, nil
+}
+
+// stored is the row of a message that was sent.
+func (c *Client) stored(sent msn.Sent) *bridgev2.MatrixMessageResponse {
+	return &bridgev2.MatrixMessageResponse{DB: &bridgedb.Message{
+		ID: makeMessageID(sent.ID), SenderID: c.ownID(), Timestamp: sent.At,
+	}}
+}
+
+// HandleMatrixMessage sends text, nudges, and what can be said in words of everything else.
+func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	if msnfmt.IsNudge(msg.Content, c.options()) {
+		sent, err := c.nudge(ctx, msg.Portal.ID)
+		if err != nil {
+			return nil, sendStatus(err)
+		}
+		return c.stored(sent), nil
+	}
+	about := msnfmt.About{Quote: c.quoteOf(ctx, msg.Portal, msg.ReplyTo), Name: c.nameOfUser}
+	file := isMedia(msg.Content)
+	if file {
+		about.Link = c.link(ctx, msg.Content)
+	}
+	sent, err := c.send(ctx, msg.Portal.ID, msnfmt.FromMatrix(msg.Content, c.options(), about))
+	if err != nil {
+		return nil, sendStatus(err)
+	}
+	if file && about.Link == "" {
+		return nil, refusal("your contact was told of the file in words, but the file itself was not sent: " +
+			"this bridge has no public links for files")
+	}
+	return c.stored(sent), nil
+}
+
+// nudge shakes the windows of a room's people.
+func (c *Client) nudge(ctx context.Context, portal networkid.PortalID) (msn.Sent, error) {
+	if _, err := c.online(); err != nil {
+		return msn.Sent{}, err
+	}
+	if !c.nudgesOut.allow(portal, time.Now()) {
+		return msn.Sent{}, refusal(fmt.Sprintf("only one nudge in %s, please", c.nudgesOut.every))
+	}
+	return c.send(ctx, portal, &msn.Nudge{})
+}
+
+// HandleMatrixTyping begins and ends typing. MSN has no "stopped": it is not repeated any more.
+func (c *Client) HandleMatrixTyping(_ context.Context, msg *bridgev2.MatrixTyping) error {
+	c.typist.set(msg.Portal.ID, msg.IsTyping)
+	return nil
+}
+
+// sendTyping says once that the user is typing. Nobody is called for it who is not there.
+func (c *Client) sendTyping(ctx context.Context, room networkid.PortalID) {
+	s, err := c.online()
+	if err != nil {
+		return
+	}
+	to, err := c.conversation(ctx, room)
+	if err != nil || to.Group && to.Session == "" {
+		return
+	}
+	if !to.Group && s.msn.PresenceOf(to.Participants[0]).Status == msn.Offline {
+		return
+	}
+	if _, err := s.msn.Send(ctx, to, &msn.Typing{From: c.passport}); err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("Failed to say on MSN that the user is typing")
+	}
+}
+
+// HandleMatrixEdit sends the new text, marked as one.
+func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
+	_, err := c.send(ctx, msg.Portal.ID, msnfmt.FromMatrix(msg.Content, c.options(), msnfmt.About{Edit: true, Name: c.nameOfUser}))
+	return sendStatus(err)
+}
+
+// PreHandleMatrixReaction tells what makes two reactions the same.
+func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.MatrixReaction) (bridgev2.MatrixReactionPreResponse, error) {
+	key := msg.Content.RelatesTo.Key
+	return bridgev2.MatrixReactionPreResponse{SenderID: c.ownID(), EmojiID: networkid.EmojiID(key), Emoji: key}, nil
+}
+
+// HandleMatrixReaction says in a line what the reaction was.
+func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixReaction) (*bridgedb.Reaction, error) {
+	if !c.conn.Config.Text.Reactions {
+		return &bridgedb.Reaction{}, nil
+	}
+	line := msnfmt.ReactionLine(msg.Content.RelatesTo.Key, c.quoted(ctx, msg.Portal, msg.TargetMessage), c.options())
+	if _, err := c.send(ctx, msg.Portal.ID, &msn.TextMessage{Text: line}); err != nil {
+		return nil, sendStatus(err)
+	}
+	return &bridgedb.Reaction{}, nil
+}
+
+// HandleMatrixReactionRemove does nothing: the line cannot be taken back, and another one would say more
+// than anybody wants to know.
+func (c *Client) HandleMatrixReactionRemove(context.Context, *bridgev2.MatrixReactionRemove) error {
+	return nil
+}
+
+// HandleMatrixMessageRemove tells the user, once, that MSN cannot unsend.
+func (c *Client) HandleMatrixMessageRemove(context.Context, *bridgev2.MatrixMessageRemove) error {
+	told := c.unsendTold.Swap(true)
+	return refusal("MSN messages cannot be unsent: your contact still has it").WithSendNotice(!told)
+}
+
+// HandleMatrixPollStart sends a poll as text.
+func (c *Client) HandleMatrixPollStart(ctx context.Context, msg *bridgev2.MatrixPollStart) (*bridgev2.MatrixMessageResponse, error) {
+	return c.readable(ctx, &msg.MatrixMessage)
+}
+
+// HandleMatrixPollVote sends a vote as text.
+func (c *Client) HandleMatrixPollVote(ctx context.Context, msg *bridgev2.MatrixPollVote) (*bridgev2.MatrixMessageResponse, error) {
+	return c.readable(ctx, &msg.MatrixMessage)
+}
+
+// readable sends a line about an event that is no message.
+func (c *Client) readable(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	line := msnfmt.ReadableLine(msg.Event.Type.Type, msg.Event.Content.Raw)
+	if line == "" {
+		return nil, refusal("MSN has nothing that is like it")
+	}
+	sent, err := c.send(ctx, msg.Portal.ID, &msn.TextMessage{Text: line})
+	if err != nil {
+		return nil, sendStatus(err)
+	}
+	return c.stored(sent), nil
+}
+
+// HandleMatrixMembership calls an invited ghost: into a conference, or out of a chat between two into a new
+// one, as MSN did. Nobody can be put out.
+func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.MatrixMembershipChange) (*bridgev2.MatrixMembershipResult, error) {
+	ghost, isGhost := msg.Target.(*bridgev2.Ghost)
+	switch {
+	case msg.Type == bridgev2.Leave && !isGhost:
+		return nil, c.leave(ctx, msg.Portal.ID)
+	case msg.Type == bridgev2.Invite && isGhost:
+		return nil, sendStatus(c.invite(ctx, msg.Portal, ghost))
+	case isGhost && !msg.Type.IsSelf && msg.Type.To != event.MembershipJoin:
+		return nil, refusal("MSN lets nobody put others out of a conversation")
+	}
+	return nil, nil
+}
+
+// invite calls somebody into a room's conversation.
+func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) error {
+	server, passport, ok := parseUserID(ghost.ID)
+	if !ok || server != c.server {
+		return refusal("only people of the same MSN service can be invited")
+	}
+	s, err := c.online()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	to, err := c.conversation(ctx, portal.ID)
+	if err != nil {
+		return err
+	}
+	conv, err := s.msn.Invite(ctx, to, passport)
+	_, id, conference := parseConference(portal.ID)
+	if conference && err == nil {
+		return c.conferences.sentOver(ctx, id, conv)
+	}
+	// In a room of two the invited one has no place, whatever came of it; nor has one who did not come.
+	_, leaveErr := c.conn.br.Bot.SendState(ctx, portal.MXID, event.StateMember, ghost.Intent.GetMXID().String(), &event.Content{
+		Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: "MSN makes a conference of it, in a room of its own"},
+	}, time.Time{})
+	if err == nil && leaveErr != nil {
+		zerolog.Ctx(ctx).Warn().Err(leaveErr).Msg("Failed to take an invitation back")
+	}
+	return err
+}
+
+// leave closes the switchboard of a room.
+func (c *Client) leave(ctx context.Context, portal networkid.PortalID) error {
+	s, err := c.online()
+	if err != nil {
+		return nil // then there is none
+	}
+	to, err := c.conversation(ctx, portal)
+	if err != nil {
+		return err
+	}
+	return s.msn.Leave(ctx, to)
+}
+
+// HandleMatrixRoomName takes a name for a conference; MSN has none, so it is this room's alone. Rooms of
+// two are called after the contact.
+func (c *Client) HandleMatrixRoomName(_ context.Context, msg *bridgev2.MatrixRoomName) (bool, error) {
+	if _, _, ok := parseConference(msg.Portal.ID); !ok {
+		return false, refusal("this room is called after your contact").WithSendNotice(false)
+	}
+	msg.Portal.Name, msg.Portal.NameSet, msg.Portal.NameIsCustom = msg.Content.Name, true, true
+	return true, nil
+}
+
+// HandleMatrixDeleteChat leaves a conversation and forgets a conference. Contacts stay on the list.
+func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat) error {
+	if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
+		return sendStatus(err)
+	}
+	if _, id, ok := parseConference(msg.Portal.ID); ok {
+		return c.conferences.remove(ctx, id)
+	}
+	return nil
+}
+
+// HandleMatrixAcceptMessageRequest adds who asked to the contact list.
+func (c *Client) HandleMatrixAcceptMessageRequest(ctx context.Context, msg *bridgev2.MatrixAcceptMessageRequest) error {
+	_, passport, ok := parseDirect(msg.Portal.ID)
+	if !ok {
+		return sendStatus(errOddPortal)
+	}
+	return sendStatus(c.accept(ctx, passport))
+}
+
+// accept puts somebody on the contact list, which answers a request of theirs.
+func (c *Client) accept(ctx context.Context, passport string) error {
+	s, err := c.online()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	name, known := c.displayName(passport)
+	if !known {
+		name = ""
+	}
+	if _, err := s.msn.AddContact(ctx, passport, name); err != nil {
+		return err
+	}
+	c.decided(ctx, passport)
+	return nil
+}
+
+// block keeps somebody from seeing and writing to the user, which answers a request of theirs as well.
+func (c *Client) block(ctx context.Context, passport string) error {
+	s, err := c.online()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := s.msn.Block(ctx, passport); err != nil {
+		return err
+	}
+	c.decided(ctx, passport)
+	return nil
+}

@@ -1,0 +1,245 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// MSN → Matrix. The handler runs in the goroutine that reads a connection: it converts nothing, asks the
+// server nothing and hands everything on. A room whose queue is full blocks one reader, which is all the
+// back-pressure there needs to be.
+
+// handle is msn's handler: one case per event.
+func (s *session) handle(ctx context.Context, event msn.Event) {
+	switch e := event.(type) {
+	case msn.SignedIn:
+		s.signedIn(ctx, e)
+	case msn.ContactChanged:
+		s.contactChanged(e.Contact)
+	case msn.ContactRemoved:
+		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
+	case msn.ContactRequest:
+		s.contactRequest(e)
+	case msn.PresenceChanged:
+		s.presenceChanged(e.Passport, e.Presence)
+	case msn.PersonalMessageChanged:
+		s.showPresence(e.Passport)
+	case msn.MessageReceived:
+		s.received(ctx, e)
+	case msn.ParticipantJoined:
+		s.joined(ctx, e)
+	case msn.ParticipantLeft:
+		s.left(ctx, e)
+	case msn.ConversationClosed:
+		s.conferences.closed(e.Conversation.Session)
+	case msn.Undelivered:
+		zerolog.Ctx(ctx).Debug().Str("message_id", string(e.ID)).Msg("MSN could not deliver a message that nobody waited for")
+	case msn.ServerNotice:
+		s.notices.add(e.Text)
+	case msn.GroupsChanged: // contact groups are not shown
+	}
+}
+
+// offlinePresence is what is seen of somebody who is on no list any more.
+const offlinePresence = event.PresenceOffline
+
+// signedIn is the beginning: the contact list is complete.
+func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
+	log := zerolog.Ctx(ctx)
+	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
+	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
+		log.Err(err).Msg("Failed to remember which protocol versions work")
+	}
+	s.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	for _, contact := range s.msn.Contacts() {
+		if contact.On(msn.ForwardList) {
+			s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
+		}
+	}
+}
+
+// nameOf is what is shown of a friendly name.
+func nameOf(passport, friendlyName string) string {
+	if name := msn.StripFormatting(friendlyName); name != "" {
+		return name
+	}
+	return passport
+}
+
+func (s *session) contactChanged(contact msn.Contact) {
+	if !contact.On(msn.ForwardList) {
+		return
+	}
+	s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
+	if s.conn.Config.Contacts.CreateRooms == roomsAll && !contact.On(msn.BlockList) {
+		s.contacts.want(contact.Passport)
+	}
+}
+
+// presenceChanged shows a contact's presence, takes over the name that comes with it, and makes a room
+// for who is seen online.
+func (s *session) presenceChanged(passport string, p msn.Presence) {
+	if passport == s.passport {
+		return
+	}
+	s.showPresence(passport)
+	if p.Status == msn.Offline {
+		return
+	}
+	contact, known := s.msn.Contact(passport)
+	if p.FriendlyName != "" && p.FriendlyName != contact.FriendlyName {
+		s.contacts.called(passport, nameOf(passport, p.FriendlyName))
+	}
+	if known && contact.On(msn.ForwardList) && !contact.On(msn.BlockList) && s.conn.Config.Contacts.CreateRooms == roomsOnline {
+		s.contacts.want(passport)
+	}
+}
+
+// showPresence hands status and personal message on together, as Matrix has them in one.
+func (s *session) showPresence(passport string) {
+	if s.conn.Config.Presence.ToMatrix && passport != s.passport {
+		v := viewOf(s.msn.PresenceOf(passport).Status, s.msn.PersonalMessageOf(passport))
+		s.conn.presence.see(s.login.ID, makeUserID(s.server, passport), v)
+	}
+}
+
+// event begins every event for a room.
+func (s *session) event(kind bridgev2.RemoteEventType, room networkid.PortalKey, from string) simplevent.EventMeta {
+	return simplevent.EventMeta{
+		Type: kind, PortalKey: room, Sender: s.sender(from),
+		LogContext: func(c zerolog.Context) zerolog.Context { return c.Str("from", from) },
+	}
+}
+
+// received is a message. Typing goes only into rooms that exist; everything else may make one.
+func (s *session) received(ctx context.Context, e msn.MessageReceived) {
+	switch e.Message.(type) {
+	case *msn.Keepalive, *msn.ClientCaps, *msn.CustomEmoticons, *msn.P2PData:
+		return // nothing that a person would have seen in MSN either
+	}
+	room, err := s.portalKey(ctx, e.Conversation, e.From)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to find the room of a conversation")
+		if room.ID == "" {
+			return
+		}
+	}
+	if _, ok := e.Message.(*msn.Typing); ok {
+		s.login.QueueRemoteEvent(&simplevent.Typing{
+			EventMeta: s.event(bridgev2.RemoteEventTyping, room, e.From), Timeout: typingShown,
+		})
+		return
+	}
+	if _, contact := s.msn.Contact(e.From); !contact && e.FriendlyName != "" && e.From != s.passport {
+		s.contacts.called(e.From, nameOf(e.From, e.FriendlyName))
+	}
+	meta := s.event(bridgev2.RemoteEventMessage, room, e.From)
+	meta.CreatePortal, meta.Timestamp = true, e.At
+	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
+		EventMeta: meta, Data: e, ID: makeMessageID(e.ID), ConvertMessageFunc: s.convert,
+	})
+}
+
+// joined is somebody coming into a conversation. Between two that is no news; a group's room is made, or
+// its members are brought up to date.
+func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
+	if !e.Conversation.Group {
+		return
+	}
+	conf, err := s.conferences.of(ctx, e.Conversation)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference")
+	}
+	if conf.ID == "" {
+		return
+	}
+	if _, contact := s.msn.Contact(e.Passport); !contact && e.FriendlyName != "" {
+		s.contacts.called(e.Passport, nameOf(e.Passport, e.FriendlyName))
+	}
+	meta := s.event(bridgev2.RemoteEventChatResync, conferenceKey(s.login.ID, s.server, conf.ID), e.Passport)
+	meta.CreatePortal = true
+	s.login.QueueRemoteEvent(&simplevent.ChatResync{
+		EventMeta: meta,
+		GetChatInfoFunc: func(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+			info, err := s.GetChatInfo(ctx, portal)
+			if err == nil && portal.MXID != "" {
+				info.Name = nil // it may have been given another one
+			}
+			return info, err
+		},
+	})
+}
+
+// left is somebody going. Who was put out for being idle, and who is the last, stays in the room: the
+// next message calls them again.
+func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
+	if !e.Conversation.Group || e.Idle || len(e.Conversation.Participants) == 0 {
+		return
+	}
+	conf, err := s.conferences.of(ctx, e.Conversation)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference")
+	}
+	if conf.ID == "" {
+		return
+	}
+	s.login.QueueRemoteEvent(&simplevent.ChatInfoChange{
+		EventMeta: s.event(bridgev2.RemoteEventChatInfoChange, conferenceKey(s.login.ID, s.server, conf.ID), e.Passport),
+		ChatInfoChange: &bridgev2.ChatInfoChange{MemberChanges: &bridgev2.ChatMemberList{
+			MemberMap: bridgev2.ChatMemberMap{}.Set(s.member(e.Passport, event.MembershipLeave)),
+		}},
+	})
+}
+
+// contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
+func (s *session) contactRequest(e msn.ContactRequest) {
+	name := nameOf(e.Passport, e.FriendlyName)
+	s.contacts.called(e.Passport, name)
+	meta := s.event(bridgev2.RemoteEventMessage, directKey(s.login.ID, s.server, e.Passport), e.Passport)
+	meta.CreatePortal, meta.Timestamp = true, time.Now()
+	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+		if portal.MessageRequest {
+			return
+		}
+		portal.MessageRequest = true
+		if err := portal.Save(ctx); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to store a message request")
+		}
+	}
+	text := fmt.Sprintf("%s (%s) has added you to their MSN contact list. To add them too, answer here or write `%s accept`; "+
+		"`%[3]s block` keeps them from seeing you.", name, e.Passport, s.conn.br.Config.CommandPrefix)
+	s.login.QueueRemoteEvent(&simplevent.PreConvertedMessage{
+		EventMeta: meta, ID: requestMessageID(e.Passport),
+		Data: &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
+			Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgNotice, Body: text},
+		}}},
+	})
+}
+
+// decided ends a contact request: a new one will be told again.
+func (c *Client) decided(ctx context.Context, passport string) {
+	br := c.conn.br
+	portal, err := br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
+	if err == nil && portal != nil {
+		err = br.DB.Message.DeleteAllParts(ctx, c.login.ID, requestMessageID(passport))
+	}
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a contact request")
+	}
+	if portal != nil && portal.MXID != "" {
+		c.login.QueueRemoteEvent(&simplevent.ChatResync{
+			EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey},
+			ChatInfo:  &bridgev2.ChatInfo{MessageRequest: new(bool)},
+		})
+	}
+}

@@ -1,0 +1,332 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+const (
+	domain = "example.org"
+	botID  = id.UserID("@msnbot:" + domain)
+)
+
+// homeserver is a Matrix side in memory: bridgev2's MatrixConnector with what the bridge uses of it.
+// Anything else panics, on the nil it embeds.
+type homeserver struct {
+	bridgev2.MatrixConnector
+	br *bridgev2.Bridge
+
+	mu       sync.Mutex
+	rooms    map[id.RoomID]*room
+	names    map[id.UserID]string
+	presence map[id.UserID]view
+	typing   map[string]time.Duration // room and user
+	statuses map[id.EventID]bridgev2.MessageStatus
+	states   []status.BridgeState
+	heard    func(context.Context, id.UserID, *event.PresenceEventContent)
+	count    int
+	changed  chan struct{}
+	onSend   func(sent)
+}
+
+type room struct {
+	name    string
+	direct  bool
+	space   bool
+	members map[id.UserID]*event.MemberEventContent
+	events  []sent
+}
+
+// sent is one event in a room.
+type sent struct {
+	room    id.RoomID
+	id      id.EventID
+	sender  id.UserID
+	kind    event.Type
+	content *event.Content
+}
+
+// text is the body of a message.
+func (s sent) text() string {
+	if m, ok := s.content.Parsed.(*event.MessageEventContent); ok {
+		return m.Body
+	}
+	return ""
+}
+
+func newHomeserver() *homeserver {
+	return &homeserver{
+		rooms: map[id.RoomID]*room{}, names: map[id.UserID]string{}, presence: map[id.UserID]view{},
+		typing: map[string]time.Duration{}, statuses: map[id.EventID]bridgev2.MessageStatus{}, changed: make(chan struct{}),
+	}
+}
+
+// change runs f under the lock and wakes who waits.
+func (hs *homeserver) change(f func()) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	f()
+	close(hs.changed)
+	hs.changed = make(chan struct{})
+}
+
+// wait returns when ok, called under the lock, says so.
+func (hs *homeserver) wait(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		hs.mu.Lock()
+		good, changed := ok(), hs.changed
+		hs.mu.Unlock()
+		if good {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("waited in vain: %s\n%s", what, hs.dump())
+		}
+	}
+}
+
+// dump is everything in all rooms, for failed tests.
+func (hs *homeserver) dump() string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	var b strings.Builder
+	for _, roomID := range slices.Sorted(maps.Keys(hs.rooms)) {
+		r := hs.rooms[roomID]
+		fmt.Fprintf(&b, "%s %q %v\n", roomID, r.name, slices.Sorted(maps.Keys(r.members)))
+		for _, e := range r.events {
+			fmt.Fprintf(&b, "  %s %s %q\n", e.sender, e.kind.Type, e.text())
+		}
+	}
+	for user, v := range hs.presence {
+		fmt.Fprintf(&b, "%s is %v\n", user, v)
+	}
+	for evt, s := range hs.statuses {
+		fmt.Fprintf(&b, "%s: %s %s %v\n", evt, s.Status, s.Message, s.InternalError)
+	}
+	for _, s := range hs.states {
+		fmt.Fprintf(&b, "state %s %s %s\n", s.StateEvent, s.Error, s.Reason)
+	}
+	return b.String()
+}
+
+// messages lists the texts of a room. The lock is held.
+func (hs *homeserver) messages(roomID id.RoomID, from id.UserID) []string {
+	var texts []string
+	if r := hs.rooms[roomID]; r != nil {
+		for _, e := range r.events {
+			if e.sender == from && e.kind == event.EventMessage {
+				texts = append(texts, e.text())
+			}
+		}
+	}
+	return texts
+}
+
+func (hs *homeserver) Init(br *bridgev2.Bridge)      { hs.br = br }
+func (hs *homeserver) Start(context.Context) error   { return nil }
+func (hs *homeserver) PreStop()                      {}
+func (hs *homeserver) Stop()                         {}
+func (hs *homeserver) ServerName() string            { return domain }
+func (hs *homeserver) BotIntent() bridgev2.MatrixAPI { return &intent{hs: hs, user: botID} }
+
+func (hs *homeserver) GetCapabilities() *bridgev2.MatrixCapabilities {
+	return &bridgev2.MatrixCapabilities{}
+}
+
+func (hs *homeserver) ParseGhostMXID(user id.UserID) (networkid.UserID, bool) {
+	localpart, found := strings.CutPrefix(user.Localpart(), "msn_")
+	decoded, err := id.DecodeUserLocalpart(localpart)
+	return networkid.UserID(decoded), found && err == nil
+}
+
+func (hs *homeserver) FormatGhostMXID(user networkid.UserID) id.UserID {
+	return id.NewUserID("msn_"+id.EncodeUserLocalpart(string(user)), domain)
+}
+
+func (hs *homeserver) GhostIntent(user networkid.UserID) bridgev2.MatrixAPI {
+	return &intent{hs: hs, user: hs.FormatGhostMXID(user)}
+}
+
+func (hs *homeserver) NewUserIntent(context.Context, id.UserID, string) (bridgev2.MatrixAPI, string, error) {
+	return nil, "", nil // no double puppets
+}
+
+func (hs *homeserver) SendBridgeStatus(_ context.Context, state *status.BridgeState) error {
+	hs.change(func() { hs.states = append(hs.states, *state) })
+	return nil
+}
+
+func (hs *homeserver) SendMessageStatus(_ context.Context, s *bridgev2.MessageStatus, evt *bridgev2.MessageStatusEventInfo) {
+	hs.change(func() { hs.statuses[evt.SourceEventID] = *s })
+}
+
+func (hs *homeserver) GetPowerLevels(context.Context, id.RoomID) (*event.PowerLevelsEventContent, error) {
+	return &event.PowerLevelsEventContent{Users: map[id.UserID]int{botID: 9001}}, nil
+}
+
+func (hs *homeserver) GetMembers(_ context.Context, roomID id.RoomID) (map[id.UserID]*event.MemberEventContent, error) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	members := map[id.UserID]*event.MemberEventContent{}
+	if r := hs.rooms[roomID]; r != nil {
+		for user, m := range r.members {
+			clone := *m
+			members[user] = &clone
+		}
+	}
+	return members, nil
+}
+
+func (hs *homeserver) GetMemberInfo(ctx context.Context, roomID id.RoomID, user id.UserID) (*event.MemberEventContent, error) {
+	members, err := hs.GetMembers(ctx, roomID)
+	return members[user], err
+}
+
+func (hs *homeserver) GenerateDeterministicRoomID(networkid.PortalKey) id.RoomID { return "" }
+
+func (hs *homeserver) SetGhostPresence(_ context.Context, ghost networkid.UserID, p event.Presence, message string) error {
+	hs.change(func() { hs.presence[hs.FormatGhostMXID(ghost)] = view{p, message} })
+	return nil
+}
+
+func (hs *homeserver) OnPresence(f func(context.Context, id.UserID, *event.PresenceEventContent)) {
+	hs.heard = f
+}
+
+// put adds an event to a room and returns its ID.
+func (hs *homeserver) put(roomID id.RoomID, sender id.UserID, kind event.Type, content *event.Content) id.EventID {
+	var made sent
+	hs.change(func() {
+		hs.count++
+		made = sent{roomID, id.EventID(fmt.Sprintf("$%d", hs.count)), sender, kind, content}
+		if r := hs.rooms[roomID]; r != nil {
+			r.events = append(r.events, made)
+		}
+	})
+	if hs.onSend != nil {
+		hs.onSend(made)
+	}
+	return made.id
+}
+
+// intent is a user that the bridge speaks for.
+type intent struct {
+	bridgev2.MatrixAPI
+	hs   *homeserver
+	user id.UserID
+}
+
+func (i *intent) GetMXID() id.UserID   { return i.user }
+func (i *intent) IsDoublePuppet() bool { return false }
+
+func (i *intent) SendMessage(_ context.Context, roomID id.RoomID, kind event.Type, content *event.Content, _ *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
+	return &mautrix.RespSendEvent{EventID: i.hs.put(roomID, i.user, kind, content)}, nil
+}
+
+func (i *intent) SendState(_ context.Context, roomID id.RoomID, kind event.Type, key string, content *event.Content, _ time.Time) (*mautrix.RespSendEvent, error) {
+	i.hs.change(func() {
+		r := i.hs.rooms[roomID]
+		switch c := content.Parsed.(type) {
+		case *event.MemberEventContent:
+			clone := *c
+			if r != nil {
+				r.members[id.UserID(key)] = &clone
+			}
+		case *event.RoomNameEventContent:
+			if r != nil {
+				r.name = c.Name
+			}
+		}
+	})
+	return &mautrix.RespSendEvent{EventID: i.hs.put(roomID, i.user, kind, content)}, nil
+}
+
+func (i *intent) MarkTyping(_ context.Context, roomID id.RoomID, _ bridgev2.TypingType, timeout time.Duration) error {
+	i.hs.change(func() { i.hs.typing[string(roomID)+" "+string(i.user)] = timeout })
+	return nil
+}
+
+func (i *intent) SetDisplayName(_ context.Context, name string) error {
+	i.hs.change(func() { i.hs.names[i.user] = name })
+	return nil
+}
+
+func (i *intent) SetAvatarURL(context.Context, id.ContentURIString) error { return nil }
+func (i *intent) SetExtraProfileMeta(context.Context, any) error          { return nil }
+
+func (i *intent) CreateRoom(_ context.Context, req *mautrix.ReqCreateRoom) (id.RoomID, error) {
+	var roomID id.RoomID
+	i.hs.change(func() {
+		i.hs.count++
+		roomID = id.RoomID(fmt.Sprintf("!%03d:%s", i.hs.count, domain))
+		r := &room{name: req.Name, direct: req.IsDirect, members: map[id.UserID]*event.MemberEventContent{
+			i.user: {Membership: event.MembershipJoin},
+		}}
+		r.space = req.CreationContent["type"] == event.RoomTypeSpace
+		for _, user := range req.Invite {
+			r.members[user] = &event.MemberEventContent{Membership: event.MembershipInvite}
+		}
+		for _, evt := range req.InitialState {
+			if c, ok := evt.Content.Parsed.(*event.RoomNameEventContent); ok {
+				r.name = c.Name
+			}
+		}
+		i.hs.rooms[roomID] = r
+	})
+	return roomID, nil
+}
+
+func (i *intent) EnsureJoined(_ context.Context, roomID id.RoomID, _ ...bridgev2.EnsureJoinedParams) error {
+	i.hs.change(func() {
+		if r := i.hs.rooms[roomID]; r != nil {
+			r.members[i.user] = &event.MemberEventContent{Membership: event.MembershipJoin}
+		}
+	})
+	return nil
+}
+
+func (i *intent) EnsureInvited(_ context.Context, roomID id.RoomID, user id.UserID) error {
+	i.hs.change(func() {
+		if r := i.hs.rooms[roomID]; r != nil && r.members[user] == nil {
+			r.members[user] = &event.MemberEventContent{Membership: event.MembershipInvite}
+		}
+	})
+	return nil
+}
+
+func (i *intent) MarkRead(context.Context, id.RoomID, id.EventID, time.Time) error { return nil }
+
+func (i *intent) DeleteRoom(_ context.Context, roomID id.RoomID, _ bool) error {
+	i.hs.change(func() { delete(i.hs.rooms, roomID) })
+	return nil
+}
+
+func (i *intent) GetEvent(_ context.Context, roomID id.RoomID, eventID id.EventID) (*event.Event, error) {
+	i.hs.mu.Lock()
+	defer i.hs.mu.Unlock()
+	if r := i.hs.rooms[roomID]; r != nil {
+		for _, e := range r.events {
+			if e.id == eventID {
+				return &event.Event{ID: e.id, Sender: e.sender, Type: e.kind, Content: *e.content}, nil
+			}
+		}
+	}
+	return nil, mautrix.MNotFound
+}

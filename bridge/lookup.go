@@ -1,0 +1,41 @@
+package bridge
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// LookUpServer finds a service by its short name in a config file, for `probe`: how to reach it and which
+// versions it may be spoken to in (nil for all).
+func LookUpServer(configPath, name string) (msn.Server, []msn.Version, error) {
+	text, err := os.ReadFile(configPath)
+	if err != nil {
+		return msn.Server{}, nil, fmt.Errorf("read the config: %w", err)
+	}
+	var file struct {
+		Network struct {
+			Servers map[string]ServerConfig `yaml:"servers"`
+		} `yaml:"network"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return msn.Server{}, nil, fmt.Errorf("read the config: %w", err)
+	}
+	entry, ok := file.Network.Servers[name]
+	if !ok {
+		return msn.Server{}, nil, fmt.Errorf("network.servers: there is no %q; there are %s",
+			name, strings.Join(slices.Sorted(maps.Keys(file.Network.Servers)), ", "))
+	}
+	found, err := entry.service(name, filepath.Dir(configPath))
+	if err != nil {
+		return msn.Server{}, nil, err
+	}
+	return found.server, found.versions, nil
+}

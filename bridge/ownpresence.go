@@ -1,0 +1,136 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/event"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// ownPresence is what MSN contacts see of one Matrix user: their presence on Matrix by the rules of the
+// configuration, unless `status` says otherwise.
+type ownPresence struct {
+	cfg PresenceConfig
+
+	mu      sync.Mutex
+	status  msn.Status // on Matrix, in MSN terms; "" as long as nothing is known
+	message string
+	fixed   msn.Status // by command; "" for none
+	text    string
+	wake    chan struct{}
+}
+
+func newOwnPresence(cfg PresenceConfig, stored loginData) *ownPresence {
+	return &ownPresence{
+		cfg: cfg, fixed: msn.Status(stored.Status), text: stored.PersonalMessage, wake: make(chan struct{}, 1),
+	}
+}
+
+// heard takes the user's presence on Matrix.
+func (o *ownPresence) heard(p *event.PresenceEventContent) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.status, o.message = o.translate(p.Presence), p.StatusMessage
+	o.stir()
+}
+
+// translate is bridge.md, Presence, from Matrix to MSN.
+func (o *ownPresence) translate(p event.Presence) msn.Status {
+	switch p {
+	case event.PresenceOnline:
+		return msn.Online
+	case presenceBusy, "busy":
+		return msn.Busy
+	case event.PresenceUnavailable:
+		switch o.cfg.WhenAway {
+		case awayHidden:
+			return msn.Hidden
+		case awayFixed:
+			return msn.Online
+		}
+		return msn.Idle
+	}
+	switch {
+	case o.cfg.WhenAway == awayFixed:
+		return msn.Online
+	case o.cfg.WhenAway == awayIdle:
+		return msn.Idle
+	case o.cfg.WhenAway == awayHidden || o.cfg.OfflineAs == offlineAsHidden:
+		return msn.Hidden
+	}
+	return msn.Away
+}
+
+// set overrides Matrix until status is "" again.
+func (o *ownPresence) set(status msn.Status, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fixed, o.text = status, text
+	o.stir()
+}
+
+// active says that the user has just done something on Matrix, so cannot be away. It tells whether
+// that changed anything.
+func (o *ownPresence) active() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fixed != "" || o.status == "" || o.status == msn.Online || o.status == msn.Busy {
+		return false
+	}
+	o.status = msn.Online
+	o.stir()
+	return true
+}
+
+// stir wakes run. The caller holds the lock.
+func (o *ownPresence) stir() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// want is what contacts should see now.
+func (o *ownPresence) want() (msn.Status, string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.fixed != "":
+		return o.fixed, o.text
+	case o.status == "":
+		return msn.Online, ""
+	}
+	return o.status, o.message
+}
+
+// run announces changes until ctx ends. The client spaces them out itself.
+func (o *ownPresence) run(ctx context.Context, client *msn.Client, status msn.Status, text string) {
+	log := zerolog.Ctx(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.wake:
+		}
+		wantStatus, wantText := o.want()
+		if wantStatus != status {
+			if err := client.SetPresence(ctx, msn.Presence{Status: wantStatus}); err != nil {
+				log.Warn().Err(err).Msg("Failed to announce the status on MSN")
+			} else {
+				status = wantStatus
+			}
+		}
+		if wantText != text {
+			err := client.SetPersonalMessage(ctx, msn.PersonalMessage{Text: wantText})
+			if err != nil && !errors.Is(err, msn.ErrUnsupported) { // before MSNP11 there is none
+				log.Warn().Err(err).Msg("Failed to announce the personal message on MSN")
+				continue
+			}
+			text = wantText
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.mau.fi/util/ptr"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+var (
+	_ bridgev2.IdentifierResolvingNetworkAPI = (*Client)(nil)
+	_ bridgev2.GhostDMCreatingNetworkAPI     = (*Client)(nil)
+	_ bridgev2.ContactListingNetworkAPI      = (*Client)(nil)
+	_ bridgev2.UserSearchingNetworkAPI       = (*Client)(nil)
+	_ bridgev2.GroupCreatingNetworkAPI       = (*Client)(nil)
+)
+
+// ResolveIdentifier takes an address, or one of our own user IDs. MSN cannot tell whether an account
+// exists before it is added or called.
+func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, createChat bool) (*bridgev2.ResolveIdentifierResponse, error) {
+	address := strings.TrimPrefix(strings.TrimSpace(identifier), "mailto:")
+	if server, passport, ok := splitID(strings.ToLower(address)); ok {
+		if server != c.server {
+			return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
+		}
+		address = passport
+	}
+	passport, err := cleanAddress(address)
+	if err != nil {
+		return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
+	}
+	if passport == c.passport {
+		return nil, bridgev2.WrapRespErr(fmt.Errorf("%s is your own address", passport), mautrix.MInvalidParam)
+	}
+	resolved, err := c.resolved(ctx, passport)
+	if err == nil && createChat {
+		resolved.Chat = c.directChat(passport)
+	}
+	return resolved, err
+}
+
+// CreateChatWithGhost makes a room with somebody who has a ghost.
+func (c *Client) CreateChatWithGhost(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.CreateChatResponse, error) {
+	server, passport, ok := parseUserID(ghost.ID)
+	if !ok || server != c.server {
+		return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
+	}
+	return c.directChat(passport), nil
+}
+
+func (c *Client) directChat(passport string) *bridgev2.CreateChatResponse {
+	return &bridgev2.CreateChatResponse{
+		PortalKey: directKey(c.login.ID, c.server, passport), PortalInfo: c.directInfo(passport),
+	}
+}
+
+// resolved describes somebody. A name is only told if there is a real one.
+func (c *Client) resolved(ctx context.Context, passport string) (*bridgev2.ResolveIdentifierResponse, error) {
+	id := makeUserID(c.server, passport)
+	ghost, err := c.conn.br.GetGhostByID(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("get the ghost of %s: %w", passport, err)
+	}
+	name, known := c.displayName(passport)
+	info := userInfo(passport, name)
+	if !known && ghost.Name != "" {
+		info.Name = nil
+	}
+	return &bridgev2.ResolveIdentifierResponse{UserID: id, Ghost: ghost, UserInfo: info}, nil
+}
+
+// contactList is the forward list, by name.
+func (c *Client) contactList() ([]msn.Contact, error) {
+	s, err := c.online()
+	if err != nil {
+		return nil, err
+	}
+	contacts := slices.DeleteFunc(s.msn.Contacts(), func(contact msn.Contact) bool { return !contact.On(msn.ForwardList) })
+	slices.SortFunc(contacts, func(a, b msn.Contact) int {
+		return cmp.Or(
+			strings.Compare(strings.ToLower(nameOf(a.Passport, a.FriendlyName)), strings.ToLower(nameOf(b.Passport, b.FriendlyName))),
+			strings.Compare(a.Passport, b.Passport),
+		)
+	})
+	return contacts, nil
+}
+
+// GetContactList lists the contacts with their rooms.
+func (c *Client) GetContactList(ctx context.Context) ([]*bridgev2.ResolveIdentifierResponse, error) {
+	return c.search(ctx, func(msn.Contact) bool { return true })
+}
+
+// SearchUsers looks into the contact list, for names and addresses: MSN has no directory any more.
+func (c *Client) SearchUsers(ctx context.Context, query string) ([]*bridgev2.ResolveIdentifierResponse, error) {
+	query = strings.ToLower(strings.TrimSpace(query))
+	return c.search(ctx, func(contact msn.Contact) bool {
+		return strings.Contains(contact.Passport, query) || strings.Contains(strings.ToLower(contact.FriendlyName), query)
+	})
+}
+
+func (c *Client) search(ctx context.Context, wanted func(msn.Contact) bool) ([]*bridgev2.ResolveIdentifierResponse, error) {
+	contacts, err := c.contactList()
+	if err != nil {
+		return nil, err
+	}
+	var found []*bridgev2.ResolveIdentifierResponse
+	for _, contact := range contacts {
+		if !wanted(contact) {
+			continue
+		}
+		resolved, err := c.resolved(ctx, contact.Passport)
+		if err != nil {
+			return nil, err
+		}
+		portal, err := c.conn.br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, contact.Passport))
+		if err != nil {
+			return nil, fmt.Errorf("get the room of %s: %w", contact.Passport, err)
+		}
+		if portal != nil && portal.MXID != "" {
+			resolved.Chat = &bridgev2.CreateChatResponse{PortalKey: portal.PortalKey, Portal: portal}
+		}
+		found = append(found, resolved)
+	}
+	return found, nil
+}
+
+// CreateGroup makes the room of a conference. Its people are called with the first message.
+func (c *Client) CreateGroup(ctx context.Context, params *bridgev2.GroupCreateParams) (*bridgev2.CreateChatResponse, error) {
+	var people []string
+	for _, user := range params.Participants {
+		passport, err := c.participant(user)
+		if err != nil {
+			return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
+		}
+		people = append(people, passport)
+	}
+	conv := msn.With(people...)
+	if len(conv.Participants) < 2 {
+		return nil, bridgev2.WrapRespErr(fmt.Errorf("a conference needs two others at least"), mautrix.MInvalidParam)
+	}
+	conf, err := c.conferences.of(ctx, conv)
+	if err != nil {
+		return nil, err
+	}
+	info := c.conferenceInfo(conf)
+	if params.Name != nil && params.Name.Name != "" {
+		info.Name = ptr.Ptr(params.Name.Name)
+	}
+	key := conferenceKey(c.login.ID, c.server, conf.ID)
+	portal, err := c.conn.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("get the room of the conference: %w", err)
+	}
+	if params.RoomID != "" {
+		err = portal.UpdateMatrixRoomID(ctx, params.RoomID, bridgev2.UpdateMatrixRoomIDParams{
+			FailIfMXIDSet: true, ChatInfo: info, ChatInfoSource: c.login,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("take over the room: %w", err)
+		}
+	}
+	return &bridgev2.CreateChatResponse{PortalKey: key, Portal: portal, PortalInfo: info}, nil
+}
+
+// participant takes a user ID of ours or an address.
+func (c *Client) participant(user networkid.UserID) (string, error) {
+	if server, passport, ok := parseUserID(user); ok {
+		if server != c.server {
+			return "", fmt.Errorf("%s is of another MSN service", passport)
+		}
+		return passport, nil
+	}
+	return cleanAddress(string(user))
+}
