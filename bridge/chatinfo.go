@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
-	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/format"
 
@@ -40,41 +40,6 @@ func (c *Client) sender(passport string) bridgev2.EventSender {
 	return bridgev2.EventSender{Sender: makeUserID(c.server, passport)}
 }
 
-// displayName is what somebody is called: by the contact list, else by the address.
-func (c *Client) displayName(passport string) (name string, known bool) {
-	if s := c.current.Load(); s != nil {
-		if heard := s.msn.PresenceOf(passport).FriendlyName; heard != "" {
-			return msn.StripFormatting(heard), true
-		}
-		if contact, ok := s.msn.Contact(passport); ok && contact.FriendlyName != "" {
-			return msn.StripFormatting(contact.FriendlyName), true
-		}
-	}
-	return passport, false
-}
-
-// userInfo is what a ghost is given.
-func userInfo(passport, name string) *bridgev2.UserInfo {
-	return &bridgev2.UserInfo{
-		Identifiers: []string{"mailto:" + passport}, Name: &name, IsBot: ptr.Ptr(false),
-	}
-}
-
-// GetUserInfo tells what is known of somebody. The name of a ghost that has one is only replaced by a real
-// one.
-func (c *Client) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
-	server, passport, ok := parseUserID(ghost.ID)
-	if !ok || server != c.server {
-		return nil, nil
-	}
-	name, known := c.displayName(passport)
-	info := userInfo(passport, name)
-	if !known && ghost.Name != "" {
-		info.Name = nil
-	}
-	return info, nil
-}
-
 // GetChatInfo describes a room.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
 	if _, passport, ok := parseDirect(portal.ID); ok {
@@ -90,13 +55,9 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 	return nil, fmt.Errorf("%q: %w", portal.ID, errOddPortal)
 }
 
-// member is somebody's entry in a member list.
+// member is somebody's entry in a member list. Their ghost has its name already: see ensureGhost.
 func (c *Client) member(passport string, membership event.Membership) bridgev2.ChatMember {
-	m := bridgev2.ChatMember{EventSender: c.sender(passport), Membership: membership}
-	if name, known := c.displayName(passport); known {
-		m.UserInfo = userInfo(passport, name)
-	}
-	return m
+	return bridgev2.ChatMember{EventSender: c.sender(passport), Membership: membership}
 }
 
 func (c *Client) directInfo(passport string) *bridgev2.ChatInfo {
@@ -134,44 +95,23 @@ func (c *Client) conferenceInfo(conf database.Conference) *bridgev2.ChatInfo {
 	}
 }
 
+// roomTimeout bounds the making of one room.
+const roomTimeout = 30 * time.Second
+
 // createRoom makes a contact's room, if there is none.
 func (c *Client) createRoom(ctx context.Context, passport string) (made bool, err error) {
 	portal, err := c.conn.br.GetPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
 	if err != nil || portal.MXID != "" {
 		return false, err
 	}
+	c.ensureGhost(ctx, passport, "")
+	// Finishing one room takes less than undoing half of it, and bridgev2 does not take cancelling well.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roomTimeout)
+	defer cancel()
 	if err := portal.CreateMatrixRoom(ctx, c.login, c.directInfo(passport)); err != nil {
 		return false, fmt.Errorf("create the room: %w", err)
 	}
 	return true, nil
-}
-
-// nameGhost gives a ghost its name. If there is a room, that happens in the room's own goroutine, which
-// reads the name too.
-func (c *Client) nameGhost(ctx context.Context, passport, name string) {
-	log := zerolog.Ctx(ctx)
-	ghost, err := c.conn.br.GetGhostByID(ctx, makeUserID(c.server, passport))
-	if err != nil {
-		log.Err(err).Msg("Failed to get the ghost of a contact")
-		return
-	}
-	info := userInfo(passport, name)
-	portal, err := c.conn.br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
-	if err != nil {
-		log.Err(err).Msg("Failed to get the room of a contact")
-		return
-	}
-	if portal == nil || portal.MXID == "" {
-		ghost.UpdateInfo(ctx, info)
-		return
-	}
-	c.login.QueueRemoteEvent(&simplevent.ChatResync{
-		EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey},
-		ChatInfo: &bridgev2.ChatInfo{ExtraUpdates: func(ctx context.Context, _ *bridgev2.Portal) bool {
-			ghost.UpdateInfo(ctx, info)
-			return false
-		}},
-	})
 }
 
 // tell writes to the user's management room.

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -30,6 +31,7 @@ type Client struct {
 	login            *bridgev2.UserLogin
 	server, passport string
 
+	memory      *memory
 	own         *ownPresence
 	conferences *conferences
 	typist      *typist
@@ -57,7 +59,8 @@ var (
 
 func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string) *Client {
 	client := &Client{conn: c, login: login, server: server, passport: passport}
-	client.own = newOwnPresence(c.Config.Presence, client.meta().get())
+	client.memory = &memory{db: c.db, login: string(login.ID)}
+	client.own = newOwnPresence(c.Config.Presence)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
 	client.typist = newTypist(client.sendTyping)
 	client.nudgesIn.every, client.nudgesOut.every = c.Config.Nudge.Interval.Duration, c.Config.Nudge.Interval.Duration
@@ -84,7 +87,7 @@ func (c *Client) GetUserID() networkid.UserID { return c.ownID() }
 func (c *Client) IsThisUser(_ context.Context, user networkid.UserID) bool { return user == c.ownID() }
 
 // IsLoggedIn tells whether there are credentials, not whether they are in use now.
-func (c *Client) IsLoggedIn() bool { return c.meta().get().Password != "" }
+func (c *Client) IsLoggedIn() bool { return c.meta().password() != "" }
 
 // Connect starts to keep the account signed in, and returns at once. It does nothing if that goes on
 // already.
@@ -126,7 +129,7 @@ func (c *Client) Disconnect() {
 // LogoutRemote signs out and forgets what was kept of the account. The password goes with the login.
 func (c *Client) LogoutRemote(ctx context.Context) {
 	c.Disconnect()
-	c.meta().change(func(d *loginData) { *d = loginData{} })
+	c.meta().setPassword("")
 	if err := c.conn.db.DeleteLogin(ctx, string(c.login.ID)); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget the conferences of a login")
 	}
@@ -142,8 +145,13 @@ func (c *Client) ExportCredentials(context.Context) any {
 func (c *Client) keepSignedIn(ctx context.Context) {
 	log := zerolog.Ctx(ctx)
 	cfg := c.conn.Config.Connect
-	if c.meta().get().Elsewhere { // a restart of the bridge is no reason to fight again
-		c.report(msn.ErrLoggedInElsewhere)
+	remembered, err := c.memory.get(ctx)
+	if err != nil {
+		log.Err(err).Msg("Failed to read what is remembered of the login")
+	}
+	c.own.set(msn.Status(remembered.Status), remembered.PersonalMessage)
+	if remembered.Elsewhere { // a restart of the bridge is no reason to fight again
+		c.report(ctx, msn.ErrLoggedInElsewhere)
 		return
 	}
 	for failures := 0; ; {
@@ -163,7 +171,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 			err = msn.ErrClosed
 		}
 		log.Warn().Err(err).Dur("lasted", time.Since(began)).Msg("The MSN session has ended")
-		if c.report(err) {
+		if c.report(ctx, err) {
 			return
 		}
 		if time.Since(began) >= goodSession {
@@ -181,21 +189,17 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 }
 
 // report tells bridgev2 why a session has ended; final means that it should not be tried again.
-func (c *Client) report(err error) (final bool) {
+func (c *Client) report(ctx context.Context, err error) (final bool) {
 	state, final := bridgeState(err)
-	elsewhere := errors.Is(err, msn.ErrLoggedInElsewhere)
-	if meta := c.meta(); elsewhere != meta.get().Elsewhere {
-		meta.change(func(d *loginData) { d.Elsewhere = elsewhere })
-		c.save(c.login.Log.WithContext(c.conn.br.BackgroundCtx))
-	}
+	c.remember(ctx, func(l *database.Login) { l.Elsewhere = errors.Is(err, msn.ErrLoggedInElsewhere) })
 	c.login.BridgeState.Send(state)
 	return final
 }
 
-// save stores the login's row.
-func (c *Client) save(ctx context.Context) {
-	if err := c.login.Save(ctx); err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to store the login")
+// remember changes what is remembered of the login.
+func (c *Client) remember(ctx context.Context, f func(*database.Login)) {
+	if err := c.memory.change(ctx, f); err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to remember something of the login")
 	}
 }
 
@@ -215,7 +219,7 @@ func backoff(failures int, first, most time.Duration) time.Duration {
 // password opens the sealed one, and seals it anew if the key has changed.
 func (c *Client) password(ctx context.Context) (string, error) {
 	meta, id := c.meta(), string(c.login.ID)
-	plain, stale, err := c.conn.keys.open(id, meta.get().Password)
+	plain, stale, err := c.conn.keys.open(id, meta.password())
 	if err != nil {
 		return "", err
 	}
@@ -224,8 +228,10 @@ func (c *Client) password(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		meta.change(func(d *loginData) { d.Password = sealed })
-		c.save(ctx)
+		meta.setPassword(sealed)
+		if err := c.login.Save(ctx); err != nil {
+			return "", fmt.Errorf("store the password under the new key: %w", err)
+		}
 	}
 	return plain, nil
 }
@@ -342,11 +348,10 @@ func (s *session) settle(ctx context.Context) {
 			s.contacts.want(contact.Passport)
 		}
 	}
-	if s.meta().get().Greeted {
+	if remembered, err := s.memory.get(ctx); err != nil || remembered.Greeted {
 		return
 	}
-	s.meta().change(func(d *loginData) { d.Greeted = true })
-	s.save(ctx)
+	s.remember(ctx, func(l *database.Login) { l.Greeted = true })
 	text := fmt.Sprintf("%s is signed in to MSN: %s, %d of them online.", s.login.RemoteName, plural(contacts, "contact"), online)
 	if rooms := s.contacts.waiting(); rooms > 0 {
 		text += fmt.Sprintf(" I am making rooms for %d of them now.", rooms)

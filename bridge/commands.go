@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -177,8 +178,7 @@ func withColon(text string) string {
 
 // setStatus overrides what contacts see, across restarts; "" ends that.
 func (c *Client) setStatus(ctx context.Context, status msn.Status, text string) {
-	c.meta().change(func(d *loginData) { d.Status, d.PersonalMessage = string(status), text })
-	c.save(ctx)
+	c.remember(ctx, func(l *database.Login) { l.Status, l.PersonalMessage = string(status), text })
 	c.own.set(status, text)
 }
 
@@ -186,8 +186,7 @@ func (c *Client) setStatus(ctx context.Context, status msn.Status, text string) 
 func commandReconnect(ce *commands.Event, _ *Client) error {
 	for _, c := range ownLogins(ce) {
 		c.Disconnect()
-		c.meta().change(func(d *loginData) { d.Elsewhere = false })
-		c.save(ce.Ctx)
+		c.remember(ce.Ctx, func(l *database.Login) { l.Elsewhere = false })
 		c.Connect(c.login.Log.WithContext(c.conn.br.BackgroundCtx))
 	}
 	ce.Reply("Signing in to MSN again.")

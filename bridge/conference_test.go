@@ -56,6 +56,7 @@ func TestConference(t *testing.T) {
 	h.hs.wait(t, "Carol to be gone", func() bool {
 		return h.hs.rooms[room].members[ghostOf(carolMSN)].Membership == event.MembershipLeave
 	})
+	bob.wait("Carol to leave", func(e msn.Event) bool { _, left := e.(msn.ParticipantLeft); return left })
 	if _, err := bob.Invite(t.Context(), conv, carolMSN); err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ type conferences struct {
 type conference struct {
 	database.Conference
 	session string // the live switchboard, "" for none
+	syncing bool   // the room is about to be brought up to date
 }
 
 // maxConferences bounds how many rooms of a login are remembered; the longest unused are forgotten.
@@ -134,8 +135,24 @@ func (cs *conferences) disconnected() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.list {
-		c.session = ""
+		c.session, c.syncing = "", false
 	}
+}
+
+// wantSync tells whether bringing a room up to date has to be asked for: everybody who comes with an
+// invitation is reported, and once is enough for all of them.
+func (cs *conferences) wantSync(id string) bool { return !cs.setSyncing(id, true) }
+
+// setSyncing notes whether that is asked for, and tells what was noted before.
+func (cs *conferences) setSyncing(id string, syncing bool) (before bool) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.list {
+		if c.ID == id {
+			before, c.syncing = c.syncing, syncing
+		}
+	}
+	return before
 }
 
 // get finds a conference by its id.

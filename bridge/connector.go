@@ -45,6 +45,7 @@ type Connector struct {
 	versions versionKeeper
 	presence *presenceKeeper
 	people   people
+	names    ghostNames
 
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
@@ -78,6 +79,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	// A homeserver sends transactions at least once (bridge.md, Synapse, measured).
 	br.Config.DeduplicateMatrixMessages = true
 	c.people.init()
+	c.names.init()
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)
 	if mx, ok := br.Matrix.(*matrix.Connector); ok && c.Config.DoublePuppet {
 		if mx.Config.DoublePuppet.Secrets == nil {
@@ -107,6 +109,7 @@ func (c *Connector) Start(ctx context.Context) error {
 		c.paces[id] = newPace(c.Config.Connect.PerSecond)
 	}
 	c.versions.db = c.db
+	c.br.Commands = inTurns(c.br.Commands)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
 	c.stop = stop
 	if c.Config.Presence.ToMatrix {

@@ -1,68 +1,107 @@
 package bridge
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 
 	"maunium.net/go/mautrix/bridgev2/database"
+
+	msndb "github.com/matrix-msn/matrix-msn/database"
 )
 
-// loginMeta is what is kept with a login in bridgev2's own table. bridgev2 stores it whenever it stores
-// the login, in any goroutine.
+// loginMeta is what is kept with a login in bridgev2's own table: the password, sealed by the key ring
+// (secret.go) with the login's ID bound into it. bridgev2 stores it whenever it stores the login, in any
+// goroutine.
 type loginMeta struct {
-	mu   sync.Mutex
-	data loginData
+	mu     sync.Mutex
+	sealed string
 }
 
-// loginData is the content of a loginMeta.
-type loginData struct {
-	// Password is sealed by the key ring (secret.go); the login's ID is bound into it.
+// password is the sealed password.
+func (m *loginMeta) password() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sealed
+}
+
+// setPassword replaces it.
+func (m *loginMeta) setPassword(sealed string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sealed = sealed
+}
+
+// storedMeta is a loginMeta as JSON.
+type storedMeta struct {
 	Password string `json:"password"`
-	// Greeted says that the user has been told of the contact list once.
-	Greeted bool `json:"greeted,omitempty"`
-	// Status and PersonalMessage are what `status` set; empty Status follows Matrix.
-	Status          string `json:"status,omitempty"`
-	PersonalMessage string `json:"personal_message,omitempty"`
-	// Elsewhere says that another client took the account over: it is left alone until the user asks.
-	Elsewhere bool `json:"elsewhere,omitempty"`
-}
-
-// get is a copy of the content.
-func (m *loginMeta) get() loginData {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.data
-}
-
-// change lets f change the content.
-func (m *loginMeta) change(f func(*loginData)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	f(&m.data)
 }
 
 // MarshalJSON writes the content.
-func (m *loginMeta) MarshalJSON() ([]byte, error) { return json.Marshal(m.get()) }
+func (m *loginMeta) MarshalJSON() ([]byte, error) { return json.Marshal(storedMeta{m.password()}) }
 
 // UnmarshalJSON reads the content.
 func (m *loginMeta) UnmarshalJSON(text []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return json.Unmarshal(text, &m.data)
+	var stored storedMeta
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return err
+	}
+	m.setPassword(stored.Password)
+	return nil
 }
 
 // CopyFrom takes over what a new login of the same account brings along.
 func (m *loginMeta) CopyFrom(other any) {
 	if o, ok := other.(*loginMeta); ok {
-		password := o.get().Password
-		m.change(func(d *loginData) { d.Password, d.Elsewhere = password, false })
+		m.setPassword(o.password())
 	}
 }
 
-// A new login of an account that is known keeps the rest of its row.
 var _ database.MetaMerger = (*loginMeta)(nil)
 
 // GetDBMetaTypes tells bridgev2 which types of ours it stores.
 func (c *Connector) GetDBMetaTypes() database.MetaTypes {
 	return database.MetaTypes{UserLogin: func() any { return &loginMeta{} }}
+}
+
+// memory is what is remembered of a login in our own table, read once.
+type memory struct {
+	db    *msndb.Database
+	login string
+
+	mu     sync.Mutex
+	loaded bool
+	data   msndb.Login
+}
+
+// get is a copy of it.
+func (m *memory) get(ctx context.Context) (msndb.Login, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.data, m.load(ctx)
+}
+
+// load reads it. The caller holds the lock.
+func (m *memory) load(ctx context.Context) error {
+	if m.loaded {
+		return nil
+	}
+	data, err := m.db.Login(ctx, m.login)
+	m.data, m.loaded = data, err == nil
+	return err
+}
+
+// change changes and stores it. Nothing is written if nothing has changed.
+func (m *memory) change(ctx context.Context, f func(*msndb.Login)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(ctx); err != nil {
+		return err
+	}
+	before := m.data
+	f(&m.data)
+	if m.data == before {
+		return nil
+	}
+	return m.db.PutLogin(ctx, m.login, m.data)
 }

@@ -29,7 +29,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.ContactRemoved:
 		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
 	case msn.ContactRequest:
-		s.contactRequest(e)
+		s.contactRequest(ctx, e)
 	case msn.PresenceChanged:
 		s.presenceChanged(e.Passport, e.Presence)
 	case msn.PersonalMessageChanged:
@@ -66,14 +66,6 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 			s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
 		}
 	}
-}
-
-// nameOf is what is shown of a friendly name.
-func nameOf(passport, friendlyName string) string {
-	if name := msn.StripFormatting(friendlyName); name != "" {
-		return name
-	}
-	return passport
 }
 
 func (s *session) contactChanged(contact msn.Contact) {
@@ -140,9 +132,7 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		})
 		return
 	}
-	if _, contact := s.msn.Contact(e.From); !contact && e.FriendlyName != "" && e.From != s.passport {
-		s.contacts.called(e.From, nameOf(e.From, e.FriendlyName))
-	}
+	s.ensureGhost(ctx, e.From, e.FriendlyName)
 	meta := s.event(bridgev2.RemoteEventMessage, room, e.From)
 	meta.CreatePortal, meta.Timestamp = true, e.At
 	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
@@ -163,14 +153,19 @@ func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
 	if conf.ID == "" {
 		return
 	}
-	if _, contact := s.msn.Contact(e.Passport); !contact && e.FriendlyName != "" {
-		s.contacts.called(e.Passport, nameOf(e.Passport, e.FriendlyName))
+	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
+	for _, passport := range conf.Members {
+		s.ensureGhost(ctx, passport, "")
+	}
+	if !s.conferences.wantSync(conf.ID) {
+		return
 	}
 	meta := s.event(bridgev2.RemoteEventChatResync, conferenceKey(s.login.ID, s.server, conf.ID), e.Passport)
 	meta.CreatePortal = true
 	s.login.QueueRemoteEvent(&simplevent.ChatResync{
 		EventMeta: meta,
 		GetChatInfoFunc: func(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+			s.conferences.setSyncing(conf.ID, false)
 			info, err := s.GetChatInfo(ctx, portal)
 			if err == nil && portal.MXID != "" {
 				info.Name = nil // it may have been given another one
@@ -202,9 +197,9 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 }
 
 // contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
-func (s *session) contactRequest(e msn.ContactRequest) {
+func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 	name := nameOf(e.Passport, e.FriendlyName)
-	s.contacts.called(e.Passport, name)
+	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
 	meta := s.event(bridgev2.RemoteEventMessage, directKey(s.login.ID, s.server, e.Passport), e.Passport)
 	meta.CreatePortal, meta.Timestamp = true, time.Now()
 	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 	"gopkg.in/yaml.v3"
@@ -108,7 +107,7 @@ func (h *house) start(change func(*Config)) {
 	}
 	h.br = bridgev2.NewBridge("", db, log, &bridgeconfig.BridgeConfig{
 		CommandPrefix: "!msn", PersonalFilteringSpaces: true, PrivateChatPortalMeta: true, Permissions: permissions,
-		BridgeStatusNotices: "errors",
+		BridgeStatusNotices: "none", // those for trouble are a data race in bridgev2
 	}, h.hs, h.conn, commands.NewProcessor)
 	ctx := h.br.Log.WithContext(t.Context())
 	if err := h.br.StartConnectors(ctx); err != nil {
@@ -119,6 +118,10 @@ func (h *house) start(change func(*Config)) {
 	}
 	h.br.PostStart(ctx)
 	if h.user, err = h.br.GetUserByMXID(ctx, alice); err != nil {
+		t.Fatal(err)
+	}
+	// Made before anything else, as bridgev2 does not lock it against events.
+	if _, err := h.user.GetManagementRoom(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

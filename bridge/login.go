@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/status"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -134,13 +135,16 @@ func (p *passwordLogin) SubmitUserInput(ctx context.Context, input map[string]st
 	if err != nil {
 		return nil, err
 	}
-	login, err := p.user.NewLogin(ctx, &database.UserLogin{
+	login, err := p.user.NewLogin(ctx, &bridgedb.UserLogin{
 		ID: id, RemoteName: p.c.remoteName(server, address),
 		RemoteProfile: status.RemoteProfile{Email: address, Name: name},
-		Metadata:      &loginMeta{data: loginData{Password: sealed}},
+		Metadata:      &loginMeta{sealed: sealed},
 	}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("store the login: %w", err)
+	}
+	if client, ok := login.Client.(*Client); ok {
+		client.remember(ctx, func(l *database.Login) { l.Elsewhere = false })
 	}
 	login.Client.Connect(login.Log.WithContext(p.c.br.BackgroundCtx))
 	return &bridgev2.LoginStep{

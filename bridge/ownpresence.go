@@ -24,10 +24,8 @@ type ownPresence struct {
 	wake    chan struct{}
 }
 
-func newOwnPresence(cfg PresenceConfig, stored loginData) *ownPresence {
-	return &ownPresence{
-		cfg: cfg, fixed: msn.Status(stored.Status), text: stored.PersonalMessage, wake: make(chan struct{}, 1),
-	}
+func newOwnPresence(cfg PresenceConfig) *ownPresence {
+	return &ownPresence{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
 // heard takes the user's presence on Matrix.

@@ -48,11 +48,12 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 }
 
 // CreateChatWithGhost makes a room with somebody who has a ghost.
-func (c *Client) CreateChatWithGhost(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.CreateChatResponse, error) {
+func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost) (*bridgev2.CreateChatResponse, error) {
 	server, passport, ok := parseUserID(ghost.ID)
 	if !ok || server != c.server {
 		return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
 	}
+	c.ensureGhost(ctx, passport, "")
 	return c.directChat(passport), nil
 }
 
@@ -62,19 +63,15 @@ func (c *Client) directChat(passport string) *bridgev2.CreateChatResponse {
 	}
 }
 
-// resolved describes somebody. A name is only told if there is a real one.
+// resolved describes somebody. The ghost has all there is to tell.
 func (c *Client) resolved(ctx context.Context, passport string) (*bridgev2.ResolveIdentifierResponse, error) {
+	c.ensureGhost(ctx, passport, "")
 	id := makeUserID(c.server, passport)
 	ghost, err := c.conn.br.GetGhostByID(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("get the ghost of %s: %w", passport, err)
 	}
-	name, known := c.displayName(passport)
-	info := userInfo(passport, name)
-	if !known && ghost.Name != "" {
-		info.Name = nil
-	}
-	return &bridgev2.ResolveIdentifierResponse{UserID: id, Ghost: ghost, UserInfo: info}, nil
+	return &bridgev2.ResolveIdentifierResponse{UserID: id, Ghost: ghost}, nil
 }
 
 // contactList is the forward list, by name.
@@ -140,6 +137,7 @@ func (c *Client) CreateGroup(ctx context.Context, params *bridgev2.GroupCreatePa
 		if err != nil {
 			return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
 		}
+		c.ensureGhost(ctx, passport, "")
 		people = append(people, passport)
 	}
 	conv := msn.With(people...)

@@ -1,5 +1,5 @@
-// Package database keeps what bridgev2 does not store: who belongs to which conference, and which
-// protocol versions work on which service. The tables lie in bridgev2's database, beside its own. It
+// Package database keeps what bridgev2 does not store: what is to be remembered of a login, who belongs
+// to which conference, and which protocol versions work on which service. The tables lie in bridgev2's database, beside its own. It
 // knows the value types of package msn and is used by package bridge.
 package database
 
@@ -75,12 +75,51 @@ func (db *Database) DeleteConference(ctx context.Context, login, id string) erro
 	return nil
 }
 
-// DeleteLogin forgets everything about a login.
-func (db *Database) DeleteLogin(ctx context.Context, login string) error {
-	if _, err := db.Exec(ctx, "DELETE FROM msn_conference WHERE login=$1", login); err != nil {
-		return fmt.Errorf("delete login: %w", err)
+// Login is what is remembered of a login beside bridgev2's row, which has no place for what changes by
+// itself: bridgev2 writes that row from memory whenever it likes.
+type Login struct {
+	// Greeted says that the user has been told of the contact list once.
+	Greeted bool
+	// Elsewhere says that another client took the account over: it is left alone until the user asks.
+	Elsewhere bool
+	// Status is the code that `status` set, with PersonalMessage; "" follows Matrix.
+	Status, PersonalMessage string
+}
+
+// Login is what is remembered of a login; the zero value if nothing is.
+func (db *Database) Login(ctx context.Context, login string) (Login, error) {
+	var l Login
+	err := db.QueryRow(ctx, "SELECT greeted, elsewhere, status, personal_message FROM msn_login WHERE login=$1", login).
+		Scan(&l.Greeted, &l.Elsewhere, &l.Status, &l.PersonalMessage)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Login{}, fmt.Errorf("read login: %w", err)
+	}
+	return l, nil
+}
+
+// PutLogin stores what is to be remembered of a login.
+func (db *Database) PutLogin(ctx context.Context, login string, l Login) error {
+	_, err := db.Exec(ctx, `
+		INSERT INTO msn_login (login, greeted, elsewhere, status, personal_message) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (login) DO UPDATE SET greeted=excluded.greeted, elsewhere=excluded.elsewhere,
+			status=excluded.status, personal_message=excluded.personal_message`,
+		login, l.Greeted, l.Elsewhere, l.Status, l.PersonalMessage)
+	if err != nil {
+		return fmt.Errorf("store login: %w", err)
 	}
 	return nil
+}
+
+// DeleteLogin forgets everything about a login.
+func (db *Database) DeleteLogin(ctx context.Context, login string) error {
+	return db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		for _, table := range []string{"msn_conference", "msn_login"} {
+			if _, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE login=$1", login); err != nil {
+				return fmt.Errorf("delete login: %w", err)
+			}
+		}
+		return nil
+	})
 }
 
 // VersionMemory is what is known of the versions of a service; the zero value if nothing is.

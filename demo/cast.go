@@ -32,8 +32,11 @@ var (
 	contacts = []role{bob, carol, dave}
 )
 
-// matrixPassword is that of Alice on the homeserver.
-const matrixPassword = "wonderland"
+// matrixPassword is that of Alice on the homeserver, wrongPassword one that the MSN service refuses her.
+const (
+	matrixPassword = "wonderland"
+	wrongPassword  = "jabberwocky"
+)
 
 // service is the MSN service with everybody's account, all friends of each other.
 func service() msntest.Config {
@@ -113,7 +116,9 @@ func (p *play) watchMatrix(ctx context.Context) {
 		case event.EventMessage:
 			content := evt.Content.AsMessage()
 			switch {
-			case evt.Sender == p.alice.UserID, content.Body == "":
+			case content.Body == "": // taken back
+			case evt.Sender == p.alice.UserID:
+				p.screen.seen("Matrix", "Alice writes", masked(content.Body))
 			case content.MsgType == nudgeType:
 				p.screen.seen("Matrix", "Alice's screen", who+" sends a nudge!  ["+string(nudgeType)+"]")
 			default:
@@ -128,11 +133,19 @@ func (p *play) watchMatrix(ctx context.Context) {
 		case event.EphemeralEventPresence:
 			if evt.Sender != p.alice.UserID && evt.Sender != p.house.Bridge.Bot {
 				content := evt.Content.AsPresence()
-				p.presence(who, fmt.Sprintf("(%s is %s) %s", who, content.Presence, content.StatusMessage))
+				p.presence(who, strings.TrimSpace(fmt.Sprintf("(%s is %s) %s", who, content.Presence, content.StatusMessage)))
 			}
 		}
 		return true
 	})
+}
+
+// masked is a text of Alice as it may stand on a screen.
+func masked(text string) string {
+	if text == alice.password || text == wrongPassword {
+		return strings.Repeat("*", len(text))
+	}
+	return text
 }
 
 // presence prints a contact's presence if it is news: the homeserver repeats it.

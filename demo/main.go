@@ -73,7 +73,8 @@ func demo(ctx context.Context, out io.Writer, once bool) (err error) {
 	if err := p.perform(ctx); err != nil {
 		return fmt.Errorf("%w\nthe logs are in %s", err, folder)
 	}
-	if err := s.step("demo.env says how to join", func() error { return p.writeEnv(filepath.Join(folder, "demo.env")) }); err != nil {
+	env := filepath.Join(folder, "demo.env")
+	if err := s.step("demo.env says how to join", func() error { return p.writeEnv(env) }); err != nil {
 		return err
 	}
 	if once {
@@ -82,7 +83,7 @@ func demo(ctx context.Context, out io.Writer, once bool) (err error) {
 	}
 	s.invite(p, folder)
 	p.goOn(ctx)
-	return nil
+	return os.Remove(env) // it would tell of a demo that is no more
 }
 
 // writeEnv describes the running demo for programs. It appears whole or not at all.

@@ -109,24 +109,19 @@ func (p *play) contactsEnter(ctx, watch context.Context) error {
 
 // login is the dialogue that logs in; it returns what the bot says to the password.
 func (p *play) login(ctx context.Context, password string) (string, error) {
-	for _, part := range []struct {
-		say  string
-		hear []string
-	}{{"login", []string{"ddress"}}, {alice.passport, []string{"assword"}}} {
-		p.screen.seen("Matrix", "Alice writes", part.say)
-		if _, err := p.bot.Ask(ctx, part.say, part.hear...); err != nil {
+	for _, text := range []string{"login", alice.passport} {
+		if _, err := p.bot.Ask(ctx, text, "Please enter your"); err != nil {
 			return "", err
 		}
 	}
-	p.screen.seen("Matrix", "Alice writes", strings.Repeat("*", len(password)))
-	return p.bot.Ask(ctx, password, "Failed", "Invalid", "signed in", "Signed in", "logged in", "Logged in")
+	return p.bot.Ask(ctx, password, "Failed", "Invalid", "igned in", "ogged in")
 }
 
 func (p *play) wrongPassword(ctx context.Context) (err error) {
 	if p.bot, err = p.alice.Talk(ctx, p.house.Bridge.Bot); err != nil {
 		return err
 	}
-	answer, err := p.login(ctx, "jabberwocky")
+	answer, err := p.login(ctx, wrongPassword)
 	if err != nil {
 		return err
 	}
@@ -177,17 +172,10 @@ func (p *play) seesBob(ctx context.Context) error {
 	return p.seesPresence(ctx, 0, bob, event.PresenceOnline, "Can we fix it?")
 }
 
-// aliceSays writes into a room.
-func (p *play) aliceSays(ctx context.Context, room id.RoomID, text string) error {
-	p.screen.seen("Matrix", "Alice writes", text)
-	_, err := p.alice.Say(ctx, room, text)
-	return err
-}
-
 func (p *play) aliceWrites(ctx context.Context) error {
 	mark := p.cast[bob.name].Len()
 	const text = "Bob! Guess where I am writing from. 🐇"
-	if err := p.aliceSays(ctx, p.rooms[bob.name], text); err != nil {
+	if _, err := p.alice.Say(ctx, p.rooms[bob.name], text); err != nil {
 		return err
 	}
 	_, err := p.cast[bob.name].Hear(ctx, mark, alice.passport, text)
@@ -258,7 +246,7 @@ func (p *play) bobNudges(ctx context.Context) error {
 
 func (p *play) aliceNudges(ctx context.Context) error {
 	mark := p.cast[bob.name].Len()
-	if err := p.aliceSays(ctx, p.rooms[bob.name], "!msn nudge"); err != nil {
+	if _, err := p.alice.Say(ctx, p.rooms[bob.name], "!msn nudge"); err != nil {
 		return err
 	}
 	_, err := stage.AwaitMessage(ctx, p.cast[bob.name], "a nudge", mark, func(e msn.MessageReceived, _ *msn.Nudge) bool {
@@ -343,7 +331,7 @@ func (p *play) conference(ctx context.Context) error {
 	if err := p.hears(ctx, mark, room, carol, event.MsgText, "I bring the cake"); err != nil {
 		return err
 	}
-	if err := p.aliceSays(ctx, room, "I bring a homeserver"); err != nil {
+	if _, err := p.alice.Say(ctx, room, "I bring a homeserver"); err != nil {
 		return err
 	}
 	for c, mark := range map[*stage.Contact]int{p.cast[bob.name]: bobMark, p.cast[carol.name]: carolMark} {

@@ -159,3 +159,20 @@ func Report(differences []string) string {
 	return "The registration does not fit the config:\n- " + strings.Join(differences, "\n- ") + "\n" +
 		"Write it anew with -g, install it and restart the homeserver.\n"
 }
+
+// Example is the registration of the example config, with words in place of what is generated.
+func Example() ([]byte, error) {
+	cfg := bridgeconfig.Config{}
+	cfg.Homeserver.Domain = "example.com"
+	cfg.AppService = bridgeconfig.AppserviceConfig{
+		ID: "msn", Address: "http://localhost:29350", EphemeralEvents: true, UsernameTemplate: "msn_{{.}}",
+		Bot: bridgeconfig.BotUserConfig{Username: "msnbot"},
+	}
+	reg := Build(&cfg, Options{DoublePuppet: true})
+	reg.AppToken, reg.ServerToken, reg.SenderLocalpart = "a generated secret", "another generated secret", "a generated name"
+	text, err := YAML(reg)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte("# An example, as if network.double_puppet were on; `matrix-msn -g` writes the real one.\n"), text...), nil
+}

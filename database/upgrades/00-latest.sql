@@ -12,3 +12,11 @@ CREATE TABLE msn_server (
     server   TEXT NOT NULL PRIMARY KEY,
     versions TEXT NOT NULL
 );
+
+CREATE TABLE msn_login (
+    login            TEXT    NOT NULL PRIMARY KEY,
+    greeted          BOOLEAN NOT NULL,
+    elsewhere        BOOLEAN NOT NULL,
+    status           TEXT    NOT NULL,
+    personal_message TEXT    NOT NULL
+);

@@ -150,17 +150,22 @@ func Folder(cache, name string) (folder string, free func(), err error) {
 	return "", nil, fmt.Errorf("a hundred processes play in %s already", cache)
 }
 
-// BuildBridge builds the bridge from the source tree and returns the program.
+// BuildBridge builds the bridge from the source tree and returns the program. Under the race detector the bridge gets one
+// too.
 func BuildBridge(ctx context.Context, source string, say func(string)) (program string, err error) {
-	program = filepath.Join(Cache(source), "bin", "matrix-msn")
+	name, flags := "matrix-msn", []string{"build", "-tags", "goolm"}
+	if raceDetector {
+		name, flags = name+"-race", append(flags, "-race")
+	}
+	program = filepath.Join(Cache(source), "bin", name)
 	say("building the bridge (a minute or two the first time)")
 	unlock, err := lock(ctx, program+".lock")
 	if err != nil {
 		return "", fmt.Errorf("build the bridge: %w", err)
 	}
 	defer unlock()
-	err = run(ctx, source, func(line string) { say("  go: " + line) }, "go", "build", "-tags", "goolm", "-o", program, ".")
-	if err != nil {
+	argv := append(append([]string{"go"}, flags...), "-o", program, ".")
+	if err := run(ctx, source, func(line string) { say("  go: " + line) }, argv...); err != nil {
 		return "", fmt.Errorf("build the bridge: %w", err)
 	}
 	return program, nil

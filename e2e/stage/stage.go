@@ -87,7 +87,7 @@ func Build(ctx context.Context, opt Options) (_ *Stage, err error) {
 			return nil, err
 		}
 		if err := opt.Step(step.what, step.do); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.what, err)
+			return nil, fmt.Errorf("not reached: %s: %w", step.what, err)
 		}
 	}
 	return s, nil
