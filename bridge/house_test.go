@@ -186,10 +186,11 @@ func (h *house) online() *session {
 func (h *house) client() *Client {
 	h.t.Helper()
 	login := h.br.GetCachedUserLoginByID(makeLoginID(serverName, aliceMSN))
-	if login == nil {
-		h.t.Fatal("Alice is not logged in")
+	if login != nil {
+		return login.Client.(*Client)
 	}
-	return login.Client.(*Client)
+	h.t.Fatal("Alice is not logged in")
+	return nil
 }
 
 // room waits for the room of a chat between two.
