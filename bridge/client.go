@@ -154,6 +154,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		c.report(ctx, msn.ErrLoggedInElsewhere)
 		return
 	}
+	c.askPresence(ctx)
 	for failures := 0; ; {
 		if pace := c.conn.paces[c.server]; pace != nil && pace.wait(ctx) != nil {
 			return

@@ -24,7 +24,7 @@ func (c *Client) options() msnfmt.Options {
 }
 
 // toMatrix converts a message. It runs in the room's goroutine.
-func (c *Client) toMatrix(e msn.MessageReceived) []*event.MessageEventContent {
+func (c *Client) toMatrix(ctx context.Context, room id.RoomID, e msn.MessageReceived) []*event.MessageEventContent {
 	name := e.FriendlyName
 	if known, ok := c.displayName(e.From); ok {
 		name = known
@@ -38,7 +38,7 @@ func (c *Client) toMatrix(e msn.MessageReceived) []*event.MessageEventContent {
 		}
 		return contents
 	case *msn.Nudge:
-		content := msnfmt.NudgeContent(name, c.login.UserMXID, "")
+		content := msnfmt.NudgeContent(name, c.login.UserMXID, c.ownName(ctx, room))
 		if !c.nudgesIn.allow(e.From+" "+e.Conversation.Session, time.Now()) {
 			content.MsgType, content.Mentions = event.MsgNotice, &event.Mentions{} // shown, without another ping
 		}
@@ -50,9 +50,18 @@ func (c *Client) toMatrix(e msn.MessageReceived) []*event.MessageEventContent {
 	return nil
 }
 
+// ownName is what the Matrix user is called in a room, or "".
+func (c *Client) ownName(ctx context.Context, room id.RoomID) string {
+	member, err := c.conn.br.Matrix.GetMemberInfo(ctx, room, c.login.UserMXID)
+	if err != nil || member == nil {
+		return "" // the ID will do
+	}
+	return member.Displayname
+}
+
 // convert makes the parts of a Matrix message.
-func (s *session) convert(_ context.Context, _ *bridgev2.Portal, _ bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
-	contents := s.toMatrix(e)
+func (s *session) convert(ctx context.Context, portal *bridgev2.Portal, _ bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
+	contents := s.toMatrix(ctx, portal.MXID, e)
 	if len(contents) == 0 {
 		return nil, bridgev2.ErrIgnoringRemoteEvent
 	}

@@ -210,6 +210,16 @@ func (hs *homeserver) OnPresence(f func(context.Context, id.UserID, *event.Prese
 	hs.heard = f
 }
 
+func (hs *homeserver) Presence(_ context.Context, user id.UserID) (*event.PresenceEventContent, error) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	v, ok := hs.presence[user]
+	if !ok {
+		return nil, mautrix.MNotFound
+	}
+	return &event.PresenceEventContent{Presence: v.presence, StatusMessage: v.message}, nil
+}
+
 // put adds an event to a room and returns its ID.
 func (hs *homeserver) put(roomID id.RoomID, sender id.UserID, kind event.Type, content *event.Content) id.EventID {
 	var made sent

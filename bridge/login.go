@@ -145,6 +145,7 @@ func (p *passwordLogin) SubmitUserInput(ctx context.Context, input map[string]st
 	}
 	if client, ok := login.Client.(*Client); ok {
 		client.remember(ctx, func(l *database.Login) { l.Elsewhere = false })
+		client.own.here()
 	}
 	login.Client.Connect(login.Log.WithContext(p.c.br.BackgroundCtx))
 	return &bridgev2.LoginStep{

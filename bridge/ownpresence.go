@@ -36,6 +36,22 @@ func (o *ownPresence) heard(p *event.PresenceEventContent) {
 	o.stir()
 }
 
+// here says that the user is there, as far as anybody can tell by now: they have just logged in.
+func (o *ownPresence) here() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.status == "" {
+		o.status = msn.Online
+	}
+}
+
+// known tells whether anything was heard yet.
+func (o *ownPresence) known() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.status != ""
+}
+
 // translate is bridge.md, Presence, from Matrix to MSN.
 func (o *ownPresence) translate(p event.Presence) msn.Status {
 	switch p {

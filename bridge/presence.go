@@ -25,6 +25,8 @@ import (
 type presencePort interface {
 	// SetGhostPresence announces the presence of a ghost.
 	SetGhostPresence(ctx context.Context, ghost networkid.UserID, presence event.Presence, message string) error
+	// Presence asks for the presence of a Matrix user.
+	Presence(ctx context.Context, user id.UserID) (*event.PresenceEventContent, error)
 	// OnPresence has f called with the presence of Matrix users, ghosts too.
 	OnPresence(f func(ctx context.Context, user id.UserID, p *event.PresenceEventContent))
 }
@@ -85,6 +87,15 @@ func (a *appservicePresence) SetGhostPresence(ctx context.Context, ghost network
 		return intent.SetPresence(ctx, mautrix.ReqPresence{Presence: event.PresenceOnline, StatusMsg: message})
 	}
 	return err
+}
+
+// Presence asks as the bot, which shares the management room with everybody who is logged in.
+func (a *appservicePresence) Presence(ctx context.Context, user id.UserID) (*event.PresenceEventContent, error) {
+	got, err := a.mx.Bot.GetPresence(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &event.PresenceEventContent{Presence: got.Presence, StatusMessage: got.StatusMsg}, nil
 }
 
 // OnPresence listens to the ephemeral events of transactions.
@@ -342,13 +353,15 @@ func (k *presenceKeeper) send(ctx context.Context, ghost networkid.UserID, g *sh
 
 // people knows who of Matrix is logged in, and whether they are there.
 type people struct {
-	mu     sync.Mutex
-	logins map[id.UserID]map[*Client]struct{}
-	away   map[id.UserID]bool
+	mu      sync.Mutex
+	clients map[id.UserID]map[*Client]struct{}
+	users   map[networkid.UserLoginID]id.UserID
+	away    map[id.UserID]bool
 }
 
 func (p *people) init() {
-	p.logins, p.away = make(map[id.UserID]map[*Client]struct{}), make(map[id.UserID]bool)
+	p.clients = make(map[id.UserID]map[*Client]struct{})
+	p.users, p.away = make(map[networkid.UserLoginID]id.UserID), make(map[id.UserID]bool)
 }
 
 // add and remove keep the clients of a user.
@@ -356,19 +369,21 @@ func (p *people) add(c *Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	user := c.login.UserMXID
-	if p.logins[user] == nil {
-		p.logins[user] = make(map[*Client]struct{})
+	if p.clients[user] == nil {
+		p.clients[user] = make(map[*Client]struct{})
 	}
-	p.logins[user][c] = struct{}{}
+	p.clients[user][c] = struct{}{}
+	p.users[c.login.ID] = user
 }
 
 func (p *people) remove(c *Client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	user := c.login.UserMXID
-	delete(p.logins[user], c)
-	if len(p.logins[user]) == 0 {
-		delete(p.logins, user)
+	delete(p.users, c.login.ID)
+	delete(p.clients[user], c)
+	if len(p.clients[user]) == 0 {
+		delete(p.clients, user)
 		delete(p.away, user)
 	}
 }
@@ -377,7 +392,7 @@ func (p *people) remove(c *Client) {
 func (p *people) heard(user id.UserID, presence event.Presence) []*Client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clients := p.logins[user]
+	clients := p.clients[user]
 	if len(clients) == 0 {
 		return nil
 	}
@@ -385,19 +400,13 @@ func (p *people) heard(user id.UserID, presence event.Presence) []*Client {
 	return slices.Collect(maps.Keys(clients))
 }
 
-// watching tells whether the user of a login is known to be away, or rather the opposite: nobody needs to
-// see contacts' presence while they are.
+// watching tells whether the user of a login may be there to see contacts' presence. Who is not known to
+// be away may.
 func (p *people) watching(login networkid.UserLoginID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for user, clients := range p.logins {
-		for c := range clients {
-			if c.login.ID == login {
-				return !p.away[user]
-			}
-		}
-	}
-	return false
+	user, there := p.users[login]
+	return there && !p.away[user]
 }
 
 // heardPresence takes m.presence of anybody. Our own ghosts come back as an echo and are nobody's users.
@@ -408,4 +417,24 @@ func (c *Connector) heardPresence(_ context.Context, user id.UserID, p *event.Pr
 	for _, client := range c.people.heard(user, p.Presence) {
 		client.own.heard(p)
 	}
+}
+
+// askTimeout bounds asking for a user's presence, on which a sign-in waits.
+const askTimeout = 5 * time.Second
+
+// askPresence finds out whether the user is there, after a start of the bridge. If that is not possible, the
+// first change will tell.
+func (c *Client) askPresence(ctx context.Context) {
+	port := c.conn.presence.port
+	if port == nil || !c.conn.Config.Presence.FromMatrix || c.own.known() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	p, err := port.Presence(ctx, c.login.UserMXID)
+	if err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("The homeserver does not tell the user's presence")
+		return
+	}
+	c.conn.heardPresence(ctx, c.login.UserMXID, p)
 }

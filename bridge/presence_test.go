@@ -98,6 +98,10 @@ func (p *port) SetGhostPresence(_ context.Context, ghost networkid.UserID, prese
 	return nil
 }
 
+func (p *port) Presence(context.Context, id.UserID) (*event.PresenceEventContent, error) {
+	return nil, errors.New("no")
+}
+
 func (p *port) OnPresence(func(context.Context, id.UserID, *event.PresenceEventContent)) {}
 
 // take empties the notes.
@@ -231,4 +235,21 @@ func TestKeeperGoesOnAfterFailures(t *testing.T) {
 			t.Errorf("%d failures are counted", k.failures)
 		}
 	})
+}
+
+// TestAwayDuringARestart checks that nobody is shown as online because the bridge was started.
+func TestAwayDuringARestart(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	h.hs.change(func() { h.hs.presence[alice] = view{event.PresenceUnavailable, "out"} })
+	h.restart()
+	h.online()
+	bob.wait("Alice to be idle", func(e msn.Event) bool {
+		p, ok := e.(msn.PresenceChanged)
+		return ok && p.Passport == aliceMSN && p.Presence.Status == msn.Idle
+	})
+	if status, text := h.client().own.want(); status != msn.Idle || text != "out" {
+		t.Errorf("%s %q", status, text)
+	}
 }

@@ -112,13 +112,15 @@ func (r *round) step(ctx context.Context, name string, do func(step, round conte
 	return err == nil
 }
 
-// signIn starts a session and waits until it stands.
+// signIn starts a session and waits until it stands: signed in, and announced to the others.
 func (r *round) signIn(ctx, life context.Context, who account) (*session, error) {
 	s, err := start(life, r.opt.server, who, r.versions, r.trace)
 	if err != nil {
 		return nil, err
 	}
-	_, err = await(ctx, s, func(msn.SignedIn) bool { return true })
+	if _, err = await(ctx, s, func(msn.SignedIn) bool { return true }); err == nil {
+		err = s.client.Ping(ctx) // it waits for the first CHG, before which nobody can be called
+	}
 	return s, err
 }
 
