@@ -54,7 +54,7 @@ structure:
 	@all=$$($(GO) list $(TAGS) -deps -test ./msn/...) || exit 1; \
 	if echo "$$all" | grep -E '^(maunium\.net|go\.mau\.fi)/'; then echo "msn must not depend on these"; exit 1; fi
 	@echo "structure: versions are compared in version.go alone"
-	@if grep -nE '([<>]=?|[!=]=) *(msn\.)?MSNP[0-9]+|MSNP[0-9]+ *([<>]=?|[!=]=)|[vV]ersion *[<>]=? *[0-9a-zA-Z]' \
+	@if grep -nE '([<>]=?|[!=]=) *(msn\.)?MSNP[0-9]+|MSNP[0-9]+ *([<>]=?|[!=]=)|[vV]ersion(\(\))? *[<>]=? *[0-9a-zA-Z]|\bv *[<>]=? *[0-9]' \
 		$$(find msn bridge -name '*.go' ! -name '*_test.go' ! -name version.go); then \
 		echo "a version is a row in a table: ask for what it can do (msn/version.go)"; exit 1; fi
 

@@ -69,7 +69,7 @@ var features = &event.RoomFeatures{
 	TypingNotifications: true,
 	DeleteChat:          true,
 	MessageRequest: &event.MessageRequestFeatures{
-		AcceptWithMessage: event.CapLevelFullySupported, AcceptWithButton: event.CapLevelFullySupported,
+		AcceptWithMessage: event.CapLevelPartialSupport, AcceptWithButton: event.CapLevelFullySupported,
 	},
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
@@ -93,25 +92,6 @@ func (c *Client) conferenceInfo(conf database.Conference) *bridgev2.ChatInfo {
 			IsFull: true, TotalMemberCount: len(conf.Members) + 1, MemberMap: members,
 		},
 	}
-}
-
-// roomTimeout bounds the making of one room.
-const roomTimeout = 30 * time.Second
-
-// createRoom makes a contact's room, if there is none.
-func (c *Client) createRoom(ctx context.Context, passport string) (made bool, err error) {
-	portal, err := c.conn.br.GetPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
-	if err != nil || portal.MXID != "" {
-		return false, err
-	}
-	c.ensureGhost(ctx, passport, "")
-	// Finishing one room takes less than undoing half of it, and bridgev2 does not take cancelling well.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roomTimeout)
-	defer cancel()
-	if err := portal.CreateMatrixRoom(ctx, c.login, c.directInfo(passport)); err != nil {
-		return false, fmt.Errorf("create the room: %w", err)
-	}
-	return true, nil
 }
 
 // tell writes to the user's management room.

@@ -34,6 +34,7 @@ type Client struct {
 	memory      *memory
 	own         *ownPresence
 	conferences *conferences
+	rooms       *rooms
 	typist      *typist
 	nudgesIn    spacing[string]
 	nudgesOut   spacing[networkid.PortalID]
@@ -62,6 +63,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.memory = &memory{db: c.db, login: string(login.ID)}
 	client.own = newOwnPresence(c.Config.Presence)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
+	client.rooms = newRooms(c.br)
 	client.typist = newTypist(client.sendTyping)
 	client.nudgesIn.every, client.nudgesOut.every = c.Config.Nudge.Interval.Duration, c.Config.Nudge.Interval.Duration
 	return client
@@ -193,6 +195,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 func (c *Client) report(ctx context.Context, err error) (final bool) {
 	state, final := bridgeState(err)
 	c.remember(ctx, func(l *database.Login) { l.Elsewhere = errors.Is(err, msn.ErrLoggedInElsewhere) })
+	c.conn.metrics.endings.WithLabelValues(string(state.Error)).Inc()
 	c.login.BridgeState.Send(state)
 	return final
 }
@@ -243,6 +246,7 @@ type session struct {
 	msn      *msn.Client
 	contacts *contactSync
 	notices  *notices
+	counted  bool // in metrics.signedIn; written before Run ends
 }
 
 // signIn is one sign-in, from dial to end. again asks for another try at once, with other versions.
@@ -303,6 +307,9 @@ func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText strin
 	tasks.Go(func() { s.settle(life) })
 	s.current.Store(s)
 	err := s.msn.Run(life)
+	if s.counted {
+		s.conn.metrics.signedIn.Dec()
+	}
 	s.current.CompareAndSwap(s, nil)
 	close(over)
 	end()

@@ -31,6 +31,18 @@ func (h *house) conferenceRoom(passports ...string) id.RoomID {
 	return found
 }
 
+// groups counts the rooms with several people.
+func (h *house) groups() (n int) {
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	for _, r := range h.hs.rooms {
+		if !r.direct && !r.space && len(r.members) > 2 {
+			n++
+		}
+	}
+	return n
+}
+
 func TestConference(t *testing.T) {
 	h := newHouse(t, nil)
 	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
@@ -77,6 +89,7 @@ func TestConferenceOutlivesItsSwitchboard(t *testing.T) {
 	bob.writes(conv, "first")
 	h.heard(room, ghostOf(bobMSN), "first")
 
+	before := h.groups()
 	h.restart() // closes our end
 	h.online()
 	if s := h.status(h.say(room, "are you still there?")); s.Status != event.MessageStatusSuccess {
@@ -91,6 +104,9 @@ func TestConferenceOutlivesItsSwitchboard(t *testing.T) {
 	}
 	bob.writes(again, "of course")
 	h.heard(room, ghostOf(bobMSN), "of course")
+	if after := h.groups(); after != before {
+		t.Errorf("%d rooms with several people became %d\n%s", before, after, h.hs.dump())
+	}
 }
 
 func TestInvitingIntoAChatStartsAConference(t *testing.T) {

@@ -29,6 +29,7 @@ type conference struct {
 	database.Conference
 	session string // the live switchboard, "" for none
 	syncing bool   // the room is about to be brought up to date
+	opening int    // messages that are opening a switchboard for it right now
 }
 
 // maxConferences bounds how many rooms of a login are remembered; the longest unused are forgotten.
@@ -67,7 +68,44 @@ func (cs *conferences) of(ctx context.Context, conv msn.Conversation) (database.
 	if conv.Session != "" {
 		c.session = conv.Session
 	}
-	return c.Conference, cs.update(ctx, c, conv.Participants)
+	members := conv.Participants
+	if c.opening > 0 { // the others are still coming
+		members = together(members, c.Members)
+	}
+	return c.Conference, cs.update(ctx, c, members)
+}
+
+// together is everybody of both.
+func together(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// open says that a message is about to call everybody of a conference, one after another, into a new
+// switchboard; what is heard from there until opened is called belongs to it.
+func (cs *conferences) open(id string) (opened func()) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.list {
+		if c.ID == id {
+			c.opening++
+			return func() {
+				cs.mu.Lock()
+				defer cs.mu.Unlock()
+				c.opening--
+			}
+		}
+	}
+	return func() {}
+}
+
+// among tells whether all of few are in many, which is sorted.
+func among(few, many []string) bool {
+	return !slices.ContainsFunc(few, func(p string) bool {
+		_, found := slices.BinarySearch(many, p)
+		return !found
+	})
 }
 
 // match finds an existing conference: by its switchboard, else by its people. The caller holds the lock.
@@ -76,6 +114,8 @@ func (cs *conferences) match(conv msn.Conversation) *conference {
 	for _, c := range cs.list {
 		switch {
 		case conv.Session != "" && c.session == conv.Session:
+			return c
+		case c.opening > 0 && c.session == "" && conv.Session != "" && among(conv.Participants, c.Everyone):
 			return c
 		case c.session != "" || len(conv.Participants) < 2:
 		case !slices.Equal(c.Members, conv.Participants) && !slices.Equal(c.Everyone, conv.Participants):
@@ -181,9 +221,7 @@ func (cs *conferences) sentOver(ctx context.Context, id string, conv msn.Convers
 			if slices.Equal(c.Members, conv.Participants) {
 				return nil // nothing new: no write for each message
 			}
-			members := append(slices.Clone(conv.Participants), c.Members...) // who did not come is called again next time
-			slices.Sort(members)
-			return cs.update(ctx, c, slices.Compact(members))
+			return cs.update(ctx, c, together(conv.Participants, c.Members)) // who did not come is called again next time
 		}
 	}
 	return nil

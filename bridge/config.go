@@ -35,6 +35,7 @@ type Config struct {
 	Nudge        NudgeConfig             `yaml:"nudge"`
 	Secret       SecretConfig            `yaml:"secret"`
 	Connect      ConnectConfig           `yaml:"connect"`
+	Metrics      MetricsConfig           `yaml:"metrics"`
 	DoublePuppet bool                    `yaml:"double_puppet"`
 }
 
@@ -175,6 +176,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 		"secret": {
 			"key": configupgrade.Str, "key_file": configupgrade.Str, "old_keys": configupgrade.List,
 		},
+		"metrics": {"listen": configupgrade.Str},
 		"connect": {
 			"per_second":    configupgrade.Int | configupgrade.Float,
 			"backoff_first": configupgrade.Str | configupgrade.Int, "backoff_most": configupgrade.Str | configupgrade.Int,
@@ -191,7 +193,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	return networkConfig, &c.Config, &configupgrade.StructUpgrader{
 		SimpleUpgrader: upgradeConfig,
-		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"double_puppet"}},
+		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"double_puppet"}},
 		Base:           networkConfig,
 	}
 }

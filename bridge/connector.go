@@ -46,6 +46,7 @@ type Connector struct {
 	presence *presenceKeeper
 	people   people
 	names    ghostNames
+	metrics  *metrics
 
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
@@ -80,6 +81,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	br.Config.DeduplicateMatrixMessages = true
 	c.people.init()
 	c.names.init()
+	c.metrics = newMetrics()
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)
 	if mx, ok := br.Matrix.(*matrix.Connector); ok && c.Config.DoublePuppet {
 		if mx.Config.DoublePuppet.Secrets == nil {
@@ -112,6 +114,17 @@ func (c *Connector) Start(ctx context.Context) error {
 	c.br.Commands = inTurns(c.br.Commands)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
 	c.stop = stop
+	if listen := c.Config.Metrics.Listen; listen != "" {
+		serve, err := c.metrics.serve(running, listen)
+		if err != nil {
+			return err
+		}
+		c.tasks.Go(func() {
+			if err := serve(); err != nil {
+				c.br.Log.Err(err).Msg("Metrics are not served any more")
+			}
+		})
+	}
 	if c.Config.Presence.ToMatrix {
 		c.presence.refresh, c.presence.perSecond = c.Config.Presence.Refresh.Duration, c.Config.Presence.PerSecond
 		c.tasks.Go(func() { c.presence.run(running) })

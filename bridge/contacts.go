@@ -31,6 +31,7 @@ type contactSync struct {
 	queued  map[string]int // tries so far
 	names   []string
 	nameOf  map[string]string
+	tasks   []func(context.Context)
 	created int // of this batch
 	wake    chan struct{}
 }
@@ -64,6 +65,32 @@ func (s *contactSync) called(passport, name string) {
 	s.stir()
 }
 
+// maxTasks bounds what a server can make wait.
+const maxTasks = 1000
+
+// do has something done before anything else. It is false if too much waits already.
+func (s *contactSync) do(task func(context.Context)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tasks) >= maxTasks {
+		return false
+	}
+	s.tasks = append(s.tasks, task)
+	s.stir()
+	return true
+}
+
+func (s *contactSync) nextTask() (task func(context.Context), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tasks) == 0 {
+		return nil, false
+	}
+	task = s.tasks[0]
+	s.tasks = s.tasks[1:]
+	return task, true
+}
+
 // stir wakes run. The caller holds the lock.
 func (s *contactSync) stir() {
 	select {
@@ -75,6 +102,10 @@ func (s *contactSync) stir() {
 // run works until ctx ends.
 func (s *contactSync) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		if task, ok := s.nextTask(); ok {
+			task(ctx)
+			continue
+		}
 		if passport, ok := s.nextRoom(); ok {
 			s.makeRoom(ctx, passport)
 			continue

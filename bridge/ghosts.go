@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -17,15 +16,14 @@ import (
 // same time; so a ghost is named here, by one goroutine at a time, before it is first used in a room, and
 // the rooms find nothing left to do.
 type ghostNames struct {
-	seed  maphash.Seed
-	locks [64]sync.Mutex // each for its share of the ghosts, held while the homeserver is asked
+	locks stripes // held while the homeserver is asked
 
 	mu    sync.Mutex
 	known map[networkid.UserID]string // in this run
 }
 
 func (g *ghostNames) init() {
-	g.seed, g.known = maphash.MakeSeed(), make(map[networkid.UserID]string)
+	g.known = make(map[networkid.UserID]string)
 }
 
 // give names a ghost. A weak name, made of the address, does not replace any other.
@@ -33,7 +31,7 @@ func (g *ghostNames) give(ctx context.Context, br *bridgev2.Bridge, id networkid
 	if g.has(id, name, weak) {
 		return
 	}
-	lock := &g.locks[maphash.String(g.seed, string(id))%uint64(len(g.locks))]
+	lock := g.locks.of(string(id))
 	lock.Lock()
 	defer lock.Unlock()
 	if g.has(id, name, weak) {

@@ -52,7 +52,8 @@ func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (m
 
 // send delivers a message to a room's people. Who writes is there, so a status that followed Matrix into
 // hiding, where MSN lets nobody write, is corrected first.
-func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Message) (msn.Sent, error) {
+func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Message) (delivered msn.Sent, err error) {
+	defer func() { c.conn.metrics.delivered(err) }()
 	s, err := c.online()
 	if err != nil {
 		return msn.Sent{}, err
@@ -64,6 +65,9 @@ func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Mess
 		return msn.Sent{}, err
 	}
 	c.own.active()
+	if _, id, ok := parseConference(portal); ok {
+		defer c.conferences.open(id)()
+	}
 	sent, err := s.msn.Send(ctx, to, m)
 	if errors.Is(err, msn.ErrHidden) {
 		if status, _ := c.own.want(); status != msn.Hidden {
@@ -284,6 +288,7 @@ func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.Matri
 	if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
 		return sendStatus(err)
 	}
+	c.rooms.forget(msg.Portal.PortalKey)
 	if _, id, ok := parseConference(msg.Portal.ID); ok {
 		return c.conferences.remove(ctx, id)
 	}

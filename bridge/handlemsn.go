@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -29,7 +30,9 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.ContactRemoved:
 		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
 	case msn.ContactRequest:
-		s.contactRequest(ctx, e)
+		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
+			zerolog.Ctx(ctx).Warn().Msg("There are too many contact requests; some are not shown before the next sign-in")
+		}
 	case msn.PresenceChanged:
 		s.presenceChanged(e.Passport, e.Presence)
 	case msn.PersonalMessageChanged:
@@ -56,6 +59,8 @@ const offlinePresence = event.PresenceOffline
 // signedIn is the beginning: the contact list is complete.
 func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
+	s.conn.metrics.signedIn.Inc()
+	s.counted = true
 	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
@@ -113,11 +118,28 @@ func (s *session) event(kind bridgev2.RemoteEventType, room networkid.PortalKey,
 	}
 }
 
+// fileTransfer is the EUF-GUID of a file that is offered over MSNSLP (core.md 12.9).
+const fileTransfer = "5D3E02AB-6190-11D3-BBBB-00C04F795683"
+
+// offersFile tells whether a P2P message is the invitation to take a file. Files cannot be taken yet, but
+// the user has to hear of it.
+func offersFile(data []byte) bool {
+	text := bytes.ToUpper(data)
+	return bytes.Contains(text, []byte("INVITE MSNMSGR:")) && bytes.Contains(text, []byte(fileTransfer))
+}
+
 // received is a message. Typing goes only into rooms that exist; everything else may make one.
 func (s *session) received(ctx context.Context, e msn.MessageReceived) {
-	switch e.Message.(type) {
-	case *msn.Keepalive, *msn.ClientCaps, *msn.CustomEmoticons, *msn.P2PData:
+	switch m := e.Message.(type) {
+	case *msn.Keepalive, *msn.ClientCaps, *msn.CustomEmoticons:
 		return // nothing that a person would have seen in MSN either
+	case *msn.P2PData:
+		if !offersFile(m.Data) {
+			return // pictures that are asked for, and the like
+		}
+		e.Message = &msn.Invitation{Fields: []msn.Field{
+			{Name: "Application-Name", Value: "File Transfer"}, {Name: "Invitation-Command", Value: "INVITE"},
+		}}
 	}
 	room, err := s.portalKey(ctx, e.Conversation, e.From)
 	if err != nil {
@@ -127,14 +149,19 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		}
 	}
 	if _, ok := e.Message.(*msn.Typing); ok {
+		if !s.rooms.there(ctx, room) {
+			return
+		}
 		s.login.QueueRemoteEvent(&simplevent.Typing{
 			EventMeta: s.event(bridgev2.RemoteEventTyping, room, e.From), Timeout: typingShown,
 		})
 		return
 	}
 	s.ensureGhost(ctx, e.From, e.FriendlyName)
+	s.ensureRoom(ctx, room)
 	meta := s.event(bridgev2.RemoteEventMessage, room, e.From)
 	meta.CreatePortal, meta.Timestamp = true, e.At
+	s.conn.metrics.messages.WithLabelValues(toMatrix, outcomeQueued).Inc()
 	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
 		EventMeta: meta, Data: e, ID: makeMessageID(e.ID), ConvertMessageFunc: s.convert,
 	})
@@ -160,7 +187,12 @@ func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
 	if !s.conferences.wantSync(conf.ID) {
 		return
 	}
-	meta := s.event(bridgev2.RemoteEventChatResync, conferenceKey(s.login.ID, s.server, conf.ID), e.Passport)
+	key := conferenceKey(s.login.ID, s.server, conf.ID)
+	if s.ensureRoom(ctx, key) { // with everybody in it
+		s.conferences.setSyncing(conf.ID, false)
+		return
+	}
+	meta := s.event(bridgev2.RemoteEventChatResync, key, e.Passport)
 	meta.CreatePortal = true
 	s.login.QueueRemoteEvent(&simplevent.ChatResync{
 		EventMeta: meta,
@@ -185,11 +217,12 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference")
 	}
-	if conf.ID == "" {
+	key := conferenceKey(s.login.ID, s.server, conf.ID)
+	if conf.ID == "" || !s.rooms.there(ctx, key) {
 		return
 	}
 	s.login.QueueRemoteEvent(&simplevent.ChatInfoChange{
-		EventMeta: s.event(bridgev2.RemoteEventChatInfoChange, conferenceKey(s.login.ID, s.server, conf.ID), e.Passport),
+		EventMeta: s.event(bridgev2.RemoteEventChatInfoChange, key, e.Passport),
 		ChatInfoChange: &bridgev2.ChatInfoChange{MemberChanges: &bridgev2.ChatMemberList{
 			MemberMap: bridgev2.ChatMemberMap{}.Set(s.member(e.Passport, event.MembershipLeave)),
 		}},
@@ -200,7 +233,9 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 	name := nameOf(e.Passport, e.FriendlyName)
 	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
-	meta := s.event(bridgev2.RemoteEventMessage, directKey(s.login.ID, s.server, e.Passport), e.Passport)
+	key := directKey(s.login.ID, s.server, e.Passport)
+	s.ensureRoom(ctx, key)
+	meta := s.event(bridgev2.RemoteEventMessage, key, e.Passport)
 	meta.CreatePortal, meta.Timestamp = true, time.Now()
 	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
 		if portal.MessageRequest {

@@ -7,6 +7,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -293,11 +294,7 @@ func TestContactRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	room := h.room("eve@example.com")
-	h.hs.wait(t, "the request", func() bool {
-		return slices.ContainsFunc(h.hs.messages(room, ghostOf("eve@example.com")), func(m string) bool {
-			return strings.Contains(m, "has added you")
-		})
-	})
+	h.heardPart(room, ghostOf("eve@example.com"), "has added you")
 	if contact, ok := h.online().msn.Contact("eve@example.com"); ok && contact.On(msn.AllowList) {
 		t.Error("Eve was accepted in silence")
 	}
@@ -306,4 +303,31 @@ func TestContactRequest(t *testing.T) {
 	if contact, _ := h.online().msn.Contact("eve@example.com"); !contact.On(msn.ForwardList | msn.AllowList) {
 		t.Errorf("Eve is %+v", contact)
 	}
+}
+
+// TestAnsweringARequestAcceptsIt writes in the room of a request instead of giving the command.
+func TestAnsweringARequestAcceptsIt(t *testing.T) {
+	h := newHouse(t, nil)
+	eve := h.person("eve@example.com", msn.Online)
+	h.signedIn()
+	if _, err := eve.AddContact(t.Context(), aliceMSN, "Alice"); err != nil {
+		t.Fatal(err)
+	}
+	room := h.room("eve@example.com")
+	h.heardPart(room, ghostOf("eve@example.com"), "has added you")
+	if s := h.status(h.say(room, "hello, stranger")); s.Status != event.MessageStatusSuccess {
+		t.Fatalf("status %+v", s)
+	}
+	eve.reads("hello, stranger")
+	if contact, _ := h.online().msn.Contact("eve@example.com"); !contact.On(msn.ForwardList | msn.AllowList) {
+		t.Errorf("Eve is %+v", contact)
+	}
+}
+
+// heardPart waits for a message that contains a text.
+func (h *house) heardPart(room id.RoomID, from id.UserID, part string) {
+	h.t.Helper()
+	h.hs.wait(h.t, part, func() bool {
+		return slices.ContainsFunc(h.hs.messages(room, from), func(m string) bool { return strings.Contains(m, part) })
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -94,9 +95,9 @@ func (p *play) react(ctx context.Context, r role, c *stage.Contact, got msn.Mess
 	case "nudge":
 		_, err = c.Send(ctx, to, &msn.Nudge{})
 	case "busy":
-		err = c.SetPresence(ctx, msn.Presence{Status: msn.Busy})
+		err = unexplained(ctx, c, msn.Busy)
 	case "away":
-		err = c.SetPresence(ctx, msn.Presence{Status: msn.Away})
+		err = unexplained(ctx, c, msn.Away)
 	case "back":
 		err = c.SetPresence(ctx, msn.Presence{Status: msn.Online})
 	case "song":
@@ -106,9 +107,20 @@ func (p *play) react(ctx context.Context, r role, c *stage.Contact, got msn.Mess
 	default:
 		_, err = c.Say(ctx, to, answers[len(text.Text)%len(answers)])
 	}
+	if errors.Is(err, msn.ErrUnsupported) {
+		_, err = c.Say(ctx, to, "My Messenger is too old for that")
+	}
 	if err != nil && ctx.Err() == nil {
 		p.screen.say(r.name + ": " + err.Error())
 	}
+}
+
+// unexplained sets a status without a personal message, which would be shown in its place.
+func unexplained(ctx context.Context, c *stage.Contact, status msn.Status) error {
+	if err := c.SetPersonalMessage(ctx, msn.PersonalMessage{}); err != nil && !errors.Is(err, msn.ErrUnsupported) {
+		return err
+	}
+	return c.SetPresence(ctx, msn.Presence{Status: status})
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -59,7 +59,7 @@ The demo is up. Ctrl-C ends it.
   With Element or any other Matrix client
       homeserver  %s     (in Element: sign in > edit the homeserver)
       user        %s     password  %s
-  Write to Bob in his room; "nudge", "busy", "back" and "song" make him do such things, anything else he answers.
+  Write to Bob in his room; "nudge", "busy", "away", "back" and "song" make him do such things, anything else he answers.
   The bot is %s; "help" lists what it does.
 
   With an MSN client (%s to %s), as %s, a contact of Alice whom nobody plays

@@ -73,6 +73,9 @@ func run(m *testing.M) (code int) {
 	if err := errors.Join(house.Close(), echo.close(), inspect(house.Bridge.Log())); err != nil {
 		return fail(err)
 	}
+	if left := stage.Leaked(); left != "" {
+		return fail(errors.New("goroutines left behind:\n" + left))
+	}
 	if code != 0 {
 		say("the logs are in " + folder)
 	}

@@ -165,8 +165,20 @@ func BuildBridge(ctx context.Context, source string, say func(string)) (program 
 	}
 	defer unlock()
 	argv := append(append([]string{"go"}, flags...), "-o", program, ".")
-	if err := run(ctx, source, func(line string) { say("  go: " + line) }, argv...); err != nil {
+	if err := run(ctx, source, goProgress(say), argv...); err != nil {
 		return "", fmt.Errorf("build the bridge: %w", err)
 	}
 	return program, nil
+}
+
+// goProgress says one line for every ten modules that are downloaded.
+func goProgress(say func(string)) func(string) {
+	modules := 0
+	return func(line string) {
+		if strings.HasPrefix(line, "go: downloading ") {
+			if modules++; modules%10 == 0 {
+				say(fmt.Sprintf("  go: %d modules downloaded", modules))
+			}
+		}
+	}
 }

@@ -1,0 +1,109 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+)
+
+// roomTimeout bounds the making of one room.
+const roomTimeout = 30 * time.Second
+
+// rooms makes the rooms of a login. bridgev2 would make one by itself when an event comes for it, but while
+// it does, further events for the same room are not safe; so a room is made first, and whoever has
+// something for it waits.
+type rooms struct {
+	br    *bridgev2.Bridge
+	locks stripes
+
+	mu   sync.Mutex
+	made map[networkid.PortalKey]bool // known to be there
+}
+
+func newRooms(br *bridgev2.Bridge) *rooms {
+	return &rooms{br: br, made: make(map[networkid.PortalKey]bool)}
+}
+
+// known tells whether a room is known to be there.
+func (r *rooms) known(key networkid.PortalKey) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.made[key]
+}
+
+func (r *rooms) note(key networkid.PortalKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made[key] = true
+}
+
+// forget is for a room that is deleted.
+func (r *rooms) forget(key networkid.PortalKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.made, key)
+}
+
+// there tells whether there is a room. It does not make one.
+func (r *rooms) there(ctx context.Context, key networkid.PortalKey) bool {
+	if r.known(key) {
+		return true
+	}
+	lock := r.locks.of(key.String())
+	lock.Lock()
+	defer lock.Unlock()
+	portal, err := r.br.GetExistingPortalByKey(ctx, key)
+	if err != nil || portal == nil || portal.MXID == "" {
+		return false
+	}
+	r.note(key)
+	return true
+}
+
+// ensure makes a room, unless there is one.
+func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key networkid.PortalKey) (made bool, err error) {
+	if r.known(key) {
+		return false, nil
+	}
+	lock := r.locks.of(key.String())
+	lock.Lock()
+	defer lock.Unlock()
+	if r.known(key) {
+		return false, nil
+	}
+	portal, err := r.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return false, fmt.Errorf("get the room: %w", err)
+	}
+	if made = portal.MXID == ""; made {
+		// Finishing one room takes less than undoing half of it, and bridgev2 does not take cancelling well.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roomTimeout)
+		defer cancel()
+		if err := portal.CreateMatrixRoom(ctx, login, nil); err != nil {
+			return false, fmt.Errorf("create the room: %w", err)
+		}
+	}
+	r.note(key)
+	return made, nil
+}
+
+// createRoom makes a contact's room, if there is none.
+func (c *Client) createRoom(ctx context.Context, passport string) (made bool, err error) {
+	c.ensureGhost(ctx, passport, "")
+	return c.rooms.ensure(ctx, c.login, directKey(c.login.ID, c.server, passport))
+}
+
+// ensureRoom is for events that must not be lost: if the room cannot be made now, bridgev2 tries again with
+// the event.
+func (c *Client) ensureRoom(ctx context.Context, key networkid.PortalKey) (made bool) {
+	made, err := c.rooms.ensure(ctx, c.login, key)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Object("portal_key", key).Msg("Failed to make a room for an event")
+	}
+	return made
+}
