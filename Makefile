@@ -71,7 +71,14 @@ fuzz:
 	@grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | grep -v '^\./\.cache/' | sed 's/:[0-9]*:func /:/' | sort | \
 	while IFS=: read -r file target; do \
 		echo "fuzz: $$target in $$(dirname $$file) for $(FUZZTIME)"; \
-		$(GO) test $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) </dev/null || exit 1; \
+		log=$$(mktemp); code=0; \
+		$(GO) test $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$(dirname $$file) \
+			</dev/null >$$log 2>&1 || code=$$?; \
+		cat $$log; \
+		if [ $$code -ne 0 ] && grep -q '^    context deadline exceeded$$' $$log && ! grep -qi 'failing input\|panic\|hung' $$log; then \
+			echo "fuzz: the time ran out in the middle of an input, which go test calls a failure; nothing was found"; code=0; \
+		fi; \
+		rm -f $$log; [ $$code -eq 0 ] || exit 1; \
 	done
 
 bench: prerequisites

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for a single thing.
-const patience = 45 * time.Second
+const patience = time.Minute
 
 // user is a Matrix user with an MSN account, logged in or not yet.
 type user struct {
