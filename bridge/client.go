@@ -41,6 +41,7 @@ type Client struct {
 	unsendTold  atomic.Bool
 
 	current atomic.Pointer[session]
+	arrival arrival
 
 	mu      sync.Mutex
 	running *running
@@ -60,6 +61,7 @@ var (
 
 func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string) *Client {
 	client := &Client{conn: c, login: login, server: server, passport: passport}
+	client.arrival.begin() // a message may come before Connect, when the bridge starts
 	client.memory = &memory{db: c.db, login: string(login.ID)}
 	client.own = newOwnPresence(c.Config.Presence)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
@@ -145,6 +147,7 @@ func (c *Client) ExportCredentials(context.Context) any {
 
 // keepSignedIn signs in, again and again, until ctx ends or trying again makes no sense.
 func (c *Client) keepSignedIn(ctx context.Context) {
+	defer c.arrival.end()
 	log := zerolog.Ctx(ctx)
 	cfg := c.conn.Config.Connect
 	remembered, err := c.memory.get(ctx)
@@ -158,6 +161,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 	}
 	c.askPresence(ctx)
 	for failures := 0; ; {
+		c.arrival.begin()
 		if pace := c.conn.paces[c.server]; pace != nil && pace.wait(ctx) != nil {
 			return
 		}
@@ -170,6 +174,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		if again { // with other versions
 			continue
 		}
+		c.arrival.end()
 		if err == nil {
 			err = msn.ErrClosed
 		}
@@ -306,6 +311,7 @@ func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText strin
 	tasks.Go(func() { s.notices.run(life) })
 	tasks.Go(func() { s.settle(life) })
 	s.current.Store(s)
+	s.arrival.end() // what is asked of s.msn waits by itself
 	err := s.msn.Run(life)
 	if s.counted {
 		s.conn.metrics.signedIn.Dec()
@@ -325,6 +331,14 @@ func (c *Client) online() (*session, error) {
 		return s, nil
 	}
 	return nil, errNotConnected
+}
+
+// arrived is online, after a sign-in that is under way.
+func (c *Client) arrived(ctx context.Context) (*session, error) {
+	if c.current.Load() == nil {
+		c.arrival.wait(ctx)
+	}
+	return c.online()
 }
 
 // newContacts counts the rooms that there are already.

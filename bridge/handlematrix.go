@@ -54,7 +54,7 @@ func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (m
 // hiding, where MSN lets nobody write, is corrected first.
 func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Message) (delivered msn.Sent, err error) {
 	defer func() { c.conn.metrics.delivered(err) }()
-	s, err := c.online()
+	s, err := c.arrived(ctx)
 	if err != nil {
 		return msn.Sent{}, err
 	}
@@ -122,7 +122,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 
 // nudge shakes the windows of a room's people.
 func (c *Client) nudge(ctx context.Context, portal networkid.PortalID) (msn.Sent, error) {
-	if _, err := c.online(); err != nil {
+	if _, err := c.arrived(ctx); err != nil {
 		return msn.Sent{}, err
 	}
 	if !c.nudgesOut.allow(portal, time.Now()) {
