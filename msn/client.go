@@ -27,6 +27,22 @@ type Server struct {
 	TLS *tls.Config
 	// Nexus is the URL of the Passport nexus (MSNP8-14), for example http://host/rdr/pprdr.asp.
 	Nexus string
+	// RST and RST2 are the URLs of the ticket services (MSNP11 and later; MSNP15 and later need one of them).
+	RST, RST2 string
+	// Tickets is the order in which ways to a ticket are tried; nil means what suits the version, as far
+	// as there are URLs: nexus before RST up to MSNP12, RST before RST2 up to MSNP15, RST2 first from then on.
+	Tickets []TicketSource
+	// PasswordLimit cuts the password after so many characters, as Passport did with 16; 0 sends it whole.
+	PasswordLimit int
+	// AddressBook and Sharing are the URLs of the address book's two halves (MSNP13 and later).
+	AddressBook, Sharing string
+	// OfflineStore and OfflineFetch are the URLs for sending (OimWS) and receiving (RSI) offline messages;
+	// empty for a service that has none.
+	OfflineStore, OfflineFetch string
+	// Storage is the URL of the roaming profile; empty for a service that has none.
+	Storage string
+	// MSNP24 is host:port of a server that speaks MSNP24, which has its own (experimental).
+	MSNP24 string
 	// Gateway is the URL of the HTTP gateway; used if UseGateway is set.
 	Gateway    string
 	UseGateway bool
@@ -61,6 +77,11 @@ type Config struct {
 	// challenges (core.md 9.1). Empty: values that go with the dialect.
 	ClientName, ClientVersion string
 	ProductID, ProductKey     string
+	// MachineGUID names this endpoint (MSNP16 and later), with or without braces. It must stay the same for
+	// one installation and account; the same one signed in twice ends the first. Empty: made up anew.
+	MachineGUID string
+	// EndpointName is what my other places are told this one is called; empty means "matrix-msn".
+	EndpointName string
 	// Limits keep us from being too fast for the server.
 	Limits Limits
 	// Handler gets every event. See Event for what it may do.

@@ -13,6 +13,8 @@ type Conversation struct {
 	// Group is set once more than two people were in it; it stays set when people leave, as an
 	// official client's window does.
 	Group bool
+	// Circle is the ID of the circle in which it is held, "" for none. Its members are the circle's.
+	Circle string
 	// Session names the live switchboard; it is never used again, not even by another process. "" where
 	// there is none. A group that changes its members is followed by it.
 	Session string

@@ -65,7 +65,7 @@ type PersonalMessageChanged struct {
 type MessageReceived struct {
 	ID           MessageID
 	Conversation Conversation
-	From         string // passport, lower case
+	From         string // passport, lower case; my own for what I wrote at another place (MSNP16+)
 	FriendlyName string // the sender's name as the server gave it with the message
 	At           time.Time
 	Message      Message
@@ -101,6 +101,41 @@ type Undelivered struct {
 // alerts (NOT), pages (IPG).
 type ServerNotice struct{ Text string }
 
+// EndpointsChanged says that my own places have changed (MSNP16+): one signed in or out, or got another name
+// or state. Endpoints has all of them, this one too.
+type EndpointsChanged struct{ Endpoints []Endpoint }
+
+// OfflineMessageReceived is a message that was left while I was away. All that wait are reported in the order
+// of their sending, once in a sign-in. The service keeps each until [Client.DeleteOfflineMessages] is called,
+// which is for when it has arrived for good; else it comes again at the next sign-in.
+type OfflineMessageReceived struct{ OfflineMessage OfflineMessage }
+
+// MailChanged tells how much unread mail an account's mailbox has, at sign-in and when it changes.
+type MailChanged struct{ Inbox, Folders int }
+
+// MailReceived is a new e-mail.
+type MailReceived struct {
+	From, FromAddress, Subject string
+	// Junk is set if it went to the folder for that.
+	Junk bool
+}
+
+// CirclesChanged says that circles were joined, left, renamed or got other members (MSNP18+). Circles has all
+// of them, invitations too.
+type CirclesChanged struct{ Circles []Circle }
+
+// CirclePresenceChanged is a member's presence inside a circle.
+type CirclePresenceChanged struct {
+	Circle, Passport string
+	Presence         Presence
+}
+
+func (EndpointsChanged) event()       {}
+func (OfflineMessageReceived) event() {}
+func (MailChanged) event()            {}
+func (MailReceived) event()           {}
+func (CirclesChanged) event()         {}
+func (CirclePresenceChanged) event()  {}
 func (SignedIn) event()               {}
 func (ContactChanged) event()         {}
 func (ContactRemoved) event()         {}

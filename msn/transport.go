@@ -31,6 +31,12 @@ func (s Server) ServicesAt(base string) Server {
 	base = strings.TrimRight(base, "/")
 	s.Nexus = base + "/rdr/pprdr.asp"
 	s.Gateway = base + "/gateway/gateway.dll"
+	s.RST, s.RST2 = base+"/RST.srf", base+"/RST2.srf"
+	s.AddressBook = base + "/abservice/abservice.asmx"
+	s.Sharing = base + "/abservice/SharingService.asmx"
+	s.OfflineStore = base + "/OimWS/oim.asmx"
+	s.OfflineFetch = base + "/rsi/rsi.asmx"
+	s.Storage = base + "/storageservice/SchematizedStore.asmx"
 	return s
 }
 

@@ -23,6 +23,14 @@ const (
 	MSNP10 Version = 10
 	MSNP11 Version = 11
 	MSNP12 Version = 12
+	MSNP13 Version = 13
+	MSNP14 Version = 14
+	MSNP15 Version = 15
+	MSNP16 Version = 16
+	MSNP17 Version = 17
+	MSNP18 Version = 18
+	MSNP21 Version = 21
+	MSNP24 Version = 24
 )
 
 // String is the name that VER uses, for example MSNP12.
