@@ -14,9 +14,19 @@ type authenticator interface {
 }
 
 // redirect is what a dispatch server answers instead of an answer: XFR NS.
-type redirect struct{ addr string }
+// hop is what the next server wants to be told of the way in CVR (MSNP21), "" for nothing.
+type redirect struct{ addr, hop string }
 
 func (r *redirect) Error() string { return "redirected to " + r.addr }
+
+// redirectedTo reads "NS address U D hop"; what follows the address differs between versions (core.md 5.12).
+func redirectedTo(args []string) *redirect {
+	r := &redirect{addr: args[1]}
+	if len(args) > 4 {
+		r.hop = args[4]
+	}
+	return r
+}
 
 // step asks one command of the sign-in; a refusal or an end is put down to its name.
 func (nc *notificationConn) step(ctx context.Context, cmd wire.Command) (wire.Command, error) {
@@ -26,7 +36,7 @@ func (nc *notificationConn) step(ctx context.Context, cmd wire.Command) (wire.Co
 	}
 	if got.Name == "XFR" {
 		if len(got.Args) >= 2 && strings.EqualFold(got.Args[0], "NS") {
-			return got, &redirect{got.Args[1]}
+			return got, redirectedTo(got.Args)
 		}
 		return got, nc.failed(cmd.Name, errOddAnswer)
 	}
@@ -65,16 +75,23 @@ const (
 	cvrBare    cvrForm = iota // six fields
 	cvrBrand                  // and the brand
 	cvrAccount                // and the account
+	cvrHop                    // and the way
 )
 
 // args lists the fields.
-func (f cvrForm) args(name, version, account string) []string {
+func (f cvrForm) args(name, version, account, hop string) []string {
 	args := []string{"0x0409", "winnt", "5.1", "i386", wire.Encode(name), wire.Encode(version)}
 	if f >= cvrBrand {
 		args = append(args, "MSMSGS")
 	}
 	if f >= cvrAccount {
 		args = append(args, wire.Encode(account))
+	}
+	if f >= cvrHop {
+		if hop == "" {
+			hop = "0"
+		}
+		args = append(args, wire.Encode(hop))
 	}
 	return args
 }
@@ -88,6 +105,6 @@ func (nc *notificationConn) clientVersion(ctx context.Context) error {
 	if version == "" {
 		version = nc.dialect.clientVersion
 	}
-	_, err := nc.step(ctx, command("CVR", nc.dialect.cvr.args(name, version, nc.cfg.Passport)...))
+	_, err := nc.step(ctx, command("CVR", nc.dialect.cvr.args(name, version, nc.cfg.Passport, nc.hop)...))
 	return err
 }

@@ -8,15 +8,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 
+	"github.com/matrix-msn/matrix-msn/msn/internal/tickets"
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
 const (
-	// passportTimeout is for the whole Passport login, redirects included.
-	passportTimeout = 60 * time.Second
 	// maxLoginRedirects is how often the login server may send us on.
 	maxLoginRedirects = 5
 	// maxHTTPBody is how much of an answer is read so that the connection can be used again.
@@ -27,8 +25,8 @@ const (
 	maxTicket = 7 << 10
 )
 
-// passportAuth is the sign-in of MSNP8 to MSNP12: a challenge that is carried to Passport over HTTP,
-// and the ticket that comes back (core.md 5.6 and 5.7).
+// passportAuth is the sign-in of MSNP8 to MSNP14: a challenge that is carried to Passport over HTTP,
+// and the ticket that comes back (core.md 5.6 and 5.7, services.md 3).
 type passportAuth struct{}
 
 func (passportAuth) signIn(ctx context.Context, nc *notificationConn) ([]string, error) {
@@ -54,13 +52,33 @@ func (passportAuth) signIn(ctx context.Context, nc *notificationConn) ([]string,
 	return nc.signedIn(got)
 }
 
-// passportTicket gets a ticket; the end of the notification connection ends the attempt.
-func (nc *notificationConn) passportTicket(ctx context.Context, challenge string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, passportTimeout)
-	defer cancel()
+// passportTicket gets a ticket from the nexus or a ticket service, whichever comes first for the version and
+// answers.
+func (nc *notificationConn) passportTicket(ctx context.Context, challenge string) (ticket string, err error) {
+	err = nc.tryTickets(ctx, func(ctx context.Context, from TicketSource) error {
+		if from == NexusTicket {
+			ticket, err = nc.nexusTicket(ctx, challenge)
+			return err
+		}
+		sites := append([]tickets.Site{
+			{Address: tickets.TokenBroker},
+			{Address: tickets.Messenger, Policy: tickets.TWNPolicy(challenge), Required: true},
+		}, services...)
+		if err := nc.web.request(ctx, from, sites); err != nil {
+			return err
+		}
+		ticket = nc.web.ticket(tickets.Messenger)
+		return nil
+	})
+	return ticket, err
+}
+
+// nexusTicket asks the nexus where to log in, and logs in there.
+func (nc *notificationConn) nexusTicket(ctx context.Context, challenge string) (string, error) {
 	client := *nc.dial.http
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p := passport{http: &client, account: nc.cfg.Passport, password: nc.cfg.Password}
+	password := tickets.CutPassword(nc.cfg.Password, nc.cfg.Server.PasswordLimit)
+	p := passport{http: &client, account: nc.cfg.Passport, password: password}
 	login, err := p.loginURL(ctx, nc.cfg.Server.Nexus)
 	if err != nil {
 		return "", err

@@ -91,7 +91,7 @@ func TestPassport(t *testing.T) {
 			nc := &notificationConn{
 				conn: &conn{done: make(chan struct{})},
 				cfg:  &Config{Passport: "alice@example.com", Password: "Pa$$word,é", Server: Server{Nexus: tc.nexus}},
-				dial: &dialer{http: &http.Client{Transport: passportFunc(tc.serve)}},
+				dial: &dialer{http: &http.Client{Transport: passportFunc(tc.serve)}}, dialect: dialectOf(MSNP8),
 			}
 			got, err := nc.passportTicket(t.Context(), "lc=1033,id=507")
 			if got != tc.ticket || (err == nil) != (tc.ticket != "") || tc.want != nil && !errors.Is(err, tc.want) {

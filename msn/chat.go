@@ -48,13 +48,16 @@ func (ch *chats) init() {
 // newSession makes a session name that is never made again, in this process or another.
 func newSession() string { return rand.Text() }
 
-// newChunkID makes a GUID for a chunked message.
-func newChunkID() string {
+// newGUID makes a random GUID in lower case.
+func newGUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0F|0x40, b[8]&0x3F|0x80
-	return fmt.Sprintf("{%X-%X-%X-%X-%X}", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
+
+// newChunkID makes a GUID for a chunked message.
+func newChunkID() string { return "{" + strings.ToUpper(newGUID()) + "}" }
 
 // key names a conversation while it is being opened.
 func (c Conversation) key() string {
@@ -180,6 +183,7 @@ func (c *Client) reach(ctx context.Context, nc *notificationConn, deserted *swit
 	if err != nil {
 		return nil, fmt.Errorf("open a switchboard: %w", err)
 	}
+	c.bringMyPlaces(ctx, sb)
 	if err := sb.gather(ctx, people); err != nil {
 		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -187,6 +191,14 @@ func (c *Client) reach(ctx context.Context, nc *notificationConn, deserted *swit
 		return nil, err
 	}
 	return sb, nil
+}
+
+// bringMyPlaces calls myself, so that my other places see the conversation too (core.md 10.2). Where that is
+// refused they do not.
+func (c *Client) bringMyPlaces(ctx context.Context, sb *switchboard) {
+	if len(c.Endpoints()) > 1 {
+		_ = sb.tell(ctx, command("CAL", wire.Encode(c.cfg.Passport))) // a failed write shows at the next one
+	}
 }
 
 // openBoard asks for a switchboard and enters it (XFR SB, USR).
@@ -205,7 +217,7 @@ func (c *Client) openBoard(ctx context.Context, nc *notificationConn, group bool
 	if err != nil {
 		return nil, err
 	}
-	if err := sb.enter(ctx, command("USR", wire.Encode(c.cfg.Passport), got.Args[3]), nil); err != nil {
+	if err := sb.enter(ctx, command("USR", nc.hereAs(), got.Args[3]), nil); err != nil {
 		sb.close(errLeft)
 		return nil, err
 	}
@@ -253,7 +265,7 @@ func (nc *notificationConn) ring(args []string) {
 	}
 	c.start(func(ctx context.Context) {
 		defer c.chats.answered()
-		if err := c.answer(ctx, args); err != nil {
+		if err := c.answer(ctx, nc, args); err != nil {
 			c.comment("an invitation could not be answered: " + err.Error())
 		}
 	})
@@ -276,7 +288,7 @@ func (ch *chats) answered() {
 }
 
 // answer enters the switchboard of an invitation: "session address CKI cookie handle nick" (ANS).
-func (c *Client) answer(ctx context.Context, args []string) error {
+func (c *Client) answer(ctx context.Context, nc *notificationConn, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, answerInvitation)
 	defer cancel()
 	sb, err := c.dialBoard(ctx, args[1], false, true)
@@ -284,7 +296,7 @@ func (c *Client) answer(ctx context.Context, args []string) error {
 		return err
 	}
 	c.chats.keep(sb)
-	ans := command("ANS", wire.Encode(c.cfg.Passport), args[3], args[0])
+	ans := command("ANS", nc.hereAs(), args[3], args[0])
 	if err := sb.enter(ctx, ans, func(ctx context.Context, reply wire.Command) {
 		if reply.Name == "ANS" {
 			sb.entered(ctx)
@@ -315,6 +327,13 @@ func (c *Client) tidy(ctx context.Context) {
 
 // checked completes and checks a conversation that a caller gives.
 func (c *Client) checked(to Conversation) (Conversation, error) {
+	if to.Circle != "" {
+		id := normalGUID(to.Circle)
+		if id == "" {
+			return Conversation{}, fmt.Errorf("%.40q is not the id of a circle", to.Circle)
+		}
+		return Conversation{Circle: id, Group: true}, nil
+	}
 	people := With(to.Participants...).Participants
 	people = slices.DeleteFunc(people, func(p string) bool { return p == c.cfg.Passport })
 	for _, p := range people {
@@ -328,36 +347,49 @@ func (c *Client) checked(to Conversation) (Conversation, error) {
 	return Conversation{Participants: people, Group: to.Group || len(people) > 1, Session: to.Session}, nil
 }
 
-// Open makes sure of a live switchboard with the people of the conversation and returns it with its
-// Session.
+// Open makes sure of a live conversation with its people and returns it with its Session. Up to MSNP18 that is
+// a switchboard; between two people MSNP21 needs nothing, nor does a circle.
 func (c *Client) Open(ctx context.Context, to Conversation) (Conversation, error) {
-	sb, err := c.reached(ctx, to)
+	to, nc, err := c.talking(ctx, to)
+	if err != nil {
+		return Conversation{}, err
+	}
+	if to.Circle != "" {
+		to, _ = nc.circles.conversation(c.cfg.Passport, to.Circle)
+		return to, nil
+	}
+	return nc.dialect.chat.open(ctx, nc, to)
+}
+
+// talking checks a conversation and waits until the sign-in is complete.
+func (c *Client) talking(ctx context.Context, to Conversation) (Conversation, *notificationConn, error) {
+	to, err := c.checked(to)
+	if err != nil {
+		return Conversation{}, nil, err
+	}
+	nc, err := c.signedIn(ctx)
+	if err != nil {
+		return Conversation{}, nil, err
+	}
+	if to.Circle != "" && !nc.dialect.circles {
+		return Conversation{}, nil, fmt.Errorf("circles: %w", ErrUnsupported)
+	}
+	return to, nc, nil
+}
+
+// switchboards is the chat of MSNP2 to MSNP18: each conversation has a connection of its own.
+type switchboards struct{}
+
+func (switchboards) open(ctx context.Context, nc *notificationConn, to Conversation) (Conversation, error) {
+	sb, err := nc.client.board(ctx, nc, to)
 	if err != nil {
 		return Conversation{}, err
 	}
 	return sb.conversation(), nil
 }
 
-// reached is board for callers from outside.
-func (c *Client) reached(ctx context.Context, to Conversation) (*switchboard, error) {
-	to, err := c.checked(to)
-	if err != nil {
-		return nil, err
-	}
-	nc, err := c.signedIn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return c.board(ctx, nc, to)
-}
-
-// Invite calls one more person into a live conversation (CAL); the result is a group.
-func (c *Client) Invite(ctx context.Context, to Conversation, passport string) (Conversation, error) {
-	passport = strings.ToLower(strings.TrimSpace(passport))
-	if err := checkPassport(passport); err != nil {
-		return Conversation{}, err
-	}
-	sb, err := c.reached(ctx, to)
+func (switchboards) invite(ctx context.Context, nc *notificationConn, to Conversation, passport string) (Conversation, error) {
+	sb, err := nc.client.board(ctx, nc, to)
 	if err != nil {
 		return Conversation{}, err
 	}
@@ -367,23 +399,42 @@ func (c *Client) Invite(ctx context.Context, to Conversation, passport string) (
 	return sb.conversation(), nil
 }
 
-// Leave closes the switchboard of a conversation (OUT): that of its Session if it names one. If there is
-// none, nothing happens.
-func (c *Client) Leave(ctx context.Context, conv Conversation) error {
-	to, err := c.checked(conv)
-	if err != nil {
-		return err
-	}
-	if _, err := c.signedIn(ctx); err != nil {
-		return err
-	}
-	c.chats.mu.Lock()
-	sb := c.chats.find(to)
-	c.chats.mu.Unlock()
+func (switchboards) leave(ctx context.Context, nc *notificationConn, to Conversation) error {
+	chats := &nc.client.chats
+	chats.mu.Lock()
+	sb := chats.find(to)
+	chats.mu.Unlock()
 	if sb != nil && (to.Session == "" || to.Session == sb.session) {
 		sb.leave(ctx)
 	}
 	return nil
+}
+
+// Invite calls one more person into a live conversation (CAL); the result is a group. For circles see
+// [Client.InviteToCircle].
+func (c *Client) Invite(ctx context.Context, to Conversation, passport string) (Conversation, error) {
+	passport = strings.ToLower(strings.TrimSpace(passport))
+	if err := checkPassport(passport); err != nil {
+		return Conversation{}, err
+	}
+	to, nc, err := c.talking(ctx, to)
+	switch {
+	case err != nil:
+		return Conversation{}, err
+	case to.Circle != "":
+		return Conversation{}, fmt.Errorf("invite %s to the talk of a circle: %w", passport, ErrUnsupported)
+	}
+	return nc.dialect.chat.invite(ctx, nc, to, passport)
+}
+
+// Leave closes the switchboard of a conversation (OUT): that of its Session if it names one. If there is
+// none, nothing happens. Nor does it for a circle, see [Client.LeaveCircle].
+func (c *Client) Leave(ctx context.Context, conv Conversation) error {
+	to, nc, err := c.talking(ctx, conv)
+	if err != nil || to.Circle != "" {
+		return err
+	}
+	return nc.dialect.chat.leave(ctx, nc, to)
 }
 
 // Send delivers a message to a conversation: over its live switchboard, or over a new one to which
@@ -391,15 +442,37 @@ func (c *Client) Leave(ctx context.Context, conv Conversation) error {
 // ErrTooLong for anything else. ErrContactOffline if nobody came, ErrNotDelivered on NAK,
 // ErrUnknownDelivery if no answer came in time or the connection broke after bytes had left. It tries
 // once more over a fresh switchboard only where that cannot make a second copy: no byte had left, or a
-// NAK between two people.
+// NAK between two people. In circles, and from MSNP21 everywhere, a message goes over the notification
+// connection, which says nothing unless it refuses: Acknowledged is false then.
 func (c *Client) Send(ctx context.Context, to Conversation, m Message) (Sent, error) {
-	to, err := c.checked(to)
+	to, nc, err := c.talking(ctx, to)
 	if err != nil {
 		return Sent{}, err
 	}
-	nc, err := c.signedIn(ctx)
+	var sent Sent
+	if to.Circle != "" {
+		sent, err = nc.sendToCircle(ctx, to, m)
+	} else {
+		sent, err = nc.dialect.chat.send(ctx, nc, to, m)
+	}
 	if err != nil {
-		return Sent{}, err
+		whom := strings.Join(to.Participants, ", ")
+		if to.Circle != "" {
+			whom = "a circle"
+		}
+		return Sent{}, fmt.Errorf("send to %s: %w", whom, err)
+	}
+	return sent, nil
+}
+
+// send goes over the live switchboard of the conversation, or over a new one.
+func (switchboards) send(ctx context.Context, nc *notificationConn, to Conversation, m Message) (Sent, error) {
+	c := nc.client
+	if network, account, ok := elsewhere(to); ok {
+		if !nc.dialect.networks {
+			return Sent{}, fmt.Errorf("another network than MSN: %w", ErrUnsupported)
+		}
+		return nc.sendFederated(ctx, network, account, to, m)
 	}
 	var out outgoing
 	for again := true; ; again = false {
@@ -419,7 +492,7 @@ func (c *Client) Send(ctx context.Context, to Conversation, m Message) (Sent, er
 		}
 		harmless := unsent(err) || errors.Is(err, ErrNotDelivered) && !group
 		if !again || !harmless || ctx.Err() != nil {
-			return Sent{}, fmt.Errorf("send to %s: %w", strings.Join(to.Participants, ", "), err)
+			return Sent{}, err
 		}
 		sb.leave(ctx)
 		to.Session = ""

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -41,6 +42,8 @@ type Server struct {
 	OfflineStore, OfflineFetch string
 	// Storage is the URL of the roaming profile; empty for a service that has none.
 	Storage string
+	// MapURL, if not nil, rewrites the URLs to which web services redirect.
+	MapURL func(url string) string
 	// MSNP24 is host:port of a server that speaks MSNP24, which has its own (experimental).
 	MSNP24 string
 	// Gateway is the URL of the HTTP gateway; used if UseGateway is set.
@@ -160,35 +163,83 @@ func New(cfg Config) (*Client, error) {
 
 // checkServer looks at the addresses that the offered versions need.
 func (cfg *Config) checkServer() error {
-	if cfg.Versions == nil {
-		cfg.Versions = Versions()
+	if cfg.Versions == nil { // all for which there are addresses
+		cfg.Versions = slices.DeleteFunc(Versions(), func(v Version) bool { return cfg.Server.serves(dialectOf(v)) != nil })
 	}
 	cfg.Versions = slices.Compact(slices.Sorted(slices.Values(cfg.Versions)))
 	if len(cfg.Versions) == 0 {
 		return errors.New("Versions: must not be empty; nil offers all")
 	}
-	known, nexus := Versions(), false
+	known := append(Versions(), MSNP24)
+	if cfg.apart() && len(cfg.Versions) > 1 {
+		return errNotTogether
+	}
 	for _, v := range cfg.Versions {
 		if !slices.Contains(known, v) {
 			return fmt.Errorf("Versions: %s is not one; allowed are %s to %s", v, known[0], known[len(known)-1])
 		}
-		_, needs := dialectOf(v).auth.(passportAuth)
-		nexus = nexus || needs
-	}
-	if cfg.Server.Notification == "" {
-		return errors.New("Server.Notification: must be host:port")
-	}
-	if _, _, err := net.SplitHostPort(withPort(cfg.Server.Notification)); err != nil {
-		return fmt.Errorf("Server.Notification: %q is not host:port", cfg.Server.Notification)
-	}
-	if nexus {
-		if err := checkURL(cfg.Server.Nexus); err != nil {
-			return fmt.Errorf("Server.Nexus: %w (MSNP8 and later sign in through it)", err)
+		if err := cfg.Server.serves(dialectOf(v)); err != nil {
+			return err
 		}
 	}
-	if cfg.Server.UseGateway {
-		if err := checkURL(cfg.Server.Gateway); err != nil {
-			return fmt.Errorf("Server.Gateway: %w", err)
+	field, address := "Notification", cfg.Server.Notification
+	if cfg.apart() {
+		field, address = "MSNP24", cfg.Server.MSNP24
+	} else if address != "" {
+		address = withPort(address)
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("Server.%s: %q is not host:port", field, address)
+	}
+	if err := cfg.Server.checkURLs(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// apart tells whether a version is asked for that has a server of its own.
+func (cfg *Config) apart() bool {
+	return slices.ContainsFunc(cfg.Versions, func(v Version) bool { return dialectOf(v).apart })
+}
+
+// serves tells what a version needs that is not configured.
+func (s *Server) serves(d *dialect) error {
+	needs := []string{}
+	if len(d.tickets) > 0 && !slices.ContainsFunc(d.tickets, func(t TicketSource) bool { return s.urls()[string(t)] != "" }) {
+		for _, t := range d.tickets {
+			needs = append(needs, "Server."+urlNames[string(t)])
+		}
+		return fmt.Errorf("%s: none is configured, and %s signs in through one of them", strings.Join(needs, ", "), d.version)
+	}
+	if _, book := d.roster.(addressBook); book && (s.AddressBook == "" || s.Sharing == "") {
+		return fmt.Errorf("Server.AddressBook, Server.Sharing: must be http or https URLs, as %s has its contact list there", d.version)
+	}
+	return nil
+}
+
+// urlNames are the fields behind the keys of urls.
+var urlNames = map[string]string{
+	string(NexusTicket): "Nexus", string(RSTTicket): "RST", string(RST2Ticket): "RST2", "book": "AddressBook", "sharing": "Sharing",
+	"store": "OfflineStore", "fetch": "OfflineFetch", "storage": "Storage", "gateway": "Gateway",
+}
+
+// urls are the configured URLs.
+func (s *Server) urls() map[string]string {
+	return map[string]string{
+		string(NexusTicket): s.Nexus, string(RSTTicket): s.RST, string(RST2Ticket): s.RST2, "book": s.AddressBook, "sharing": s.Sharing,
+		"store": s.OfflineStore, "fetch": s.OfflineFetch, "storage": s.Storage, "gateway": s.Gateway,
+	}
+}
+
+// checkURLs wants every URL that there is to be one.
+func (s *Server) checkURLs() error {
+	urls := s.urls()
+	for _, key := range slices.Sorted(maps.Keys(urls)) {
+		if urls[key] == "" && !(key == "gateway" && s.UseGateway) {
+			continue
+		}
+		if err := checkURL(urls[key]); err != nil {
+			return fmt.Errorf("Server.%s: %w", urlNames[key], err)
 		}
 	}
 	return nil
@@ -205,6 +256,15 @@ func (cfg *Config) checkIdentity() error {
 		if _, ok := ProductKeyOf(cfg.ProductID); !ok {
 			return errors.New("ProductID: not a known one, so ProductKey must be given too")
 		}
+	}
+	if cfg.MachineGUID == "" {
+		cfg.MachineGUID = newGUID()
+	} else if normalGUID(cfg.MachineGUID) == "" {
+		return fmt.Errorf("MachineGUID: %.50q is not a GUID", cfg.MachineGUID)
+	}
+	cfg.MachineGUID = normalGUID(cfg.MachineGUID)
+	if cfg.EndpointName == "" {
+		cfg.EndpointName = defaultEndpointName
 	}
 	if strings.ContainsAny(cfg.ProductID, " \r\n") {
 		return errors.New("ProductID: must be one word")
@@ -226,7 +286,11 @@ const maxPassport = 320
 
 // checkPassport wants something that can be an address and cannot break a command line.
 func checkPassport(s string) error {
-	local, domain, found := strings.Cut(s, "@")
+	network, account := SplitPassport(s)
+	local, domain, found := strings.Cut(account, "@")
+	if number, telephone := strings.CutPrefix(account, "tel:"); telephone && network == NetworkPhone {
+		local, domain, found = "tel", number, true
+	}
 	odd := func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || r == ',' || r == ';'
 	}
@@ -305,7 +369,7 @@ func (c *Client) session(ctx context.Context) error {
 	event := nc.greeting(ok)
 	c.roster.reset(nc.dialect, event.FriendlyName)
 	if err := nc.dialect.roster.fetch(ctx, nc); err != nil {
-		return nc.failed("SYN", err)
+		return nc.failed(nc.dialect.roster.step(), err)
 	}
 	if name := c.roster.ownName(); name != "" {
 		event.FriendlyName = name
@@ -318,7 +382,7 @@ func (c *Client) session(ctx context.Context) error {
 	if err := nc.announce(ctx, c.cfg.Presence); err != nil {
 		return nc.failed("CHG", err)
 	}
-	if nc.dialect.personalMessages && (c.cfg.PersonalMessage.Text != "" || c.cfg.PersonalMessage.Media.Enabled) {
+	if nc.dialect.personal != personalNone && (c.cfg.PersonalMessage.Text != "" || c.cfg.PersonalMessage.Media.Enabled) {
 		if err := nc.express(ctx, c.cfg.PersonalMessage); err != nil {
 			return nc.failed("UUX", err)
 		}
@@ -491,7 +555,7 @@ func (c *Client) SetPersonalMessage(ctx context.Context, p PersonalMessage) erro
 	if err != nil {
 		return err
 	}
-	if !nc.dialect.personalMessages {
+	if nc.dialect.personal == personalNone {
 		return fmt.Errorf("set personal message: %w", ErrUnsupported)
 	}
 	return c.personal.do(ctx, p, nc.express)
@@ -526,8 +590,7 @@ func (c *Client) SetFriendlyName(ctx context.Context, name string) error {
 		return err
 	}
 	return c.name.do(ctx, fitName(name), func(ctx context.Context, name string) error {
-		_, err := nc.edit(ctx, nc.dialect.roster.edits().renameSelf(c.cfg.Passport, name))
-		if err != nil {
+		if err := nc.dialect.roster.renameSelf(ctx, nc, name); err != nil {
 			return fmt.Errorf("set friendly name: %w", err)
 		}
 		return nil

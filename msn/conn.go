@@ -30,6 +30,9 @@ type conn struct {
 	nc     net.Conn
 	reader *wire.Reader
 	trace  func(string)
+	// here and there are my end and the other one. tongue translates, for MSNP24; nil for no need.
+	here, there wire.Side
+	tongue      *tongue
 
 	turn chan struct{} // one slot: whoever fills it may write
 	out  []byte        // belongs to the writer
@@ -60,6 +63,8 @@ func newConn(nc net.Conn, trace func(string)) *conn {
 		nc:      nc,
 		reader:  wire.NewReader(nc, wire.FromServer),
 		trace:   trace,
+		here:    wire.FromClient,
+		there:   wire.FromServer,
 		turn:    make(chan struct{}, 1),
 		waiting: make(map[uint32]*question),
 		done:    make(chan struct{}),
@@ -150,10 +155,13 @@ func (c *conn) write(ctx context.Context, cmd wire.Command) error {
 	if err := c.reason(); err != nil {
 		return &unsentError{err}
 	}
-	if c.trace != nil {
-		c.trace(line(cmd, wire.FromClient))
+	if c.tongue != nil {
+		cmd = c.tongue.out(cmd, func() uint32 { return c.expect(nil) })
 	}
-	c.out = cmd.Append(c.out[:0], wire.FromClient)
+	if c.trace != nil {
+		c.trace(line(cmd, c.here))
+	}
+	c.out = cmd.Append(c.out[:0], c.here)
 	if err := c.nc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		c.close(fmt.Errorf("%w: %w", ErrClosed, err))
 		return &unsentError{c.reason()}
@@ -185,7 +193,10 @@ func (c *conn) serve(ctx context.Context, handle func(context.Context, wire.Comm
 			return c.reason()
 		}
 		if c.trace != nil {
-			c.trace(line(cmd, wire.FromServer))
+			c.trace(line(cmd, c.there))
+		}
+		if c.tongue != nil {
+			cmd = c.tongue.in(cmd)
 		}
 		if c.answered(ctx, cmd) {
 			continue
@@ -239,7 +250,7 @@ func isAnswer(name string, reply wire.Command) bool {
 		return true
 	}
 	switch name {
-	case "VER", "INF", "CVR", "USR": // the dispatch server redirects
+	case "VER", "INF", "CVR", "USR", "CNT": // the dispatch server redirects
 		return reply.Name == "XFR"
 	case "MSG":
 		return reply.Name == "ACK" || reply.Name == "NAK"

@@ -19,7 +19,8 @@ type Contact struct {
 	Lists        List
 	ID           string   // GUID, MSNP10+, forward list only
 	Groups       []string // group ids
-	NetworkID    int      // 1 = MSN
+	NetworkID    int      // 1 = MSN; others are in front of the Passport too, see [SplitPassport]
+	Nickname     string   // what I call them (MSNP13+); it is the FriendlyName then
 	Phones       map[string]string
 }
 

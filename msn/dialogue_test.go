@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 )
@@ -38,9 +39,13 @@ func TestSignIn(t *testing.T) {
 	for _, v := range Versions() {
 		t.Run(v.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				cryptotest.SetGlobalRandom(t, 1) // the proof of MSNP15 has random bytes
 				name := strings.ToLower(v.String()) + "-sign-in.msnp"
 				p := load(t, name)
-				c, _, events, err := runDialogue(t, func(cfg *Config) { cfg.Versions = []Version{v} }, p)
+				c, _, events, err := runDialogue(t, func(cfg *Config) {
+					cfg.Versions = []Version{v}
+					withServices(t, cfg)
+				}, p)
 				if !errors.Is(err, ErrLoggedInElsewhere) {
 					t.Errorf("Run = %v, want %v", err, ErrLoggedInElsewhere)
 				}
@@ -59,8 +64,12 @@ func checkList(t *testing.T, c *Client, v Version) {
 	bob := Contact{Passport: "bob@example.com", FriendlyName: "Bobby", Lists: ForwardList | AllowList | ReverseList, NetworkID: 1}
 	carol := Contact{Passport: "carol@example.com", FriendlyName: "Carol", Lists: ForwardList | BlockList, NetworkID: 1}
 	dave := Contact{Passport: "dave@example.com", FriendlyName: "Däve", Lists: ReverseList, NetworkID: 1}
+	_, book := d.roster.(addressBook)
 	if v >= MSNP5 {
 		bob.Phones = map[string]string{"PHH": "55502", "MOB": "Y"}
+	}
+	if book {
+		bob.Phones = map[string]string{"PHH": "55502"}
 	}
 	if v >= MSNP5 && v < MSNP8 {
 		carol.Phones = map[string]string{"MOB": "N"}
@@ -110,6 +119,8 @@ func checkEvents(t *testing.T, events []Event, v Version) {
 			told = append(told, "request "+e.Passport+" "+e.FriendlyName)
 		case PersonalMessageChanged:
 			told = append(told, "personal "+e.Passport+" "+e.PersonalMessage.Text)
+		case EndpointsChanged:
+			told = append(told, fmt.Sprintf("places %s self %s, %s %s", e.Endpoints[0].Name, e.Endpoints[0].Status, e.Endpoints[1].Name, e.Endpoints[1].Status))
 		default:
 			told = append(told, fmt.Sprintf("%T", e))
 		}
@@ -118,11 +129,19 @@ func checkEvents(t *testing.T, events []Event, v Version) {
 	if v >= MSNP8 {
 		bits = 268435500
 	}
-	want := []string{"request dave@example.com Däve", fmt.Sprint("bob@example.com BSY Bob B ", bits, " ", object, " true")}
+	d := dialectOf(v)
+	want := []string{"request dave@example.com Däve", fmt.Sprint("bob@example.com BSY Bob B ", bits, " ", object, " ", d.presence != presencePrefix || d.documents)}
 	if v >= MSNP11 {
 		want = append(want, "personal bob@example.com Gone & fishing")
 	}
-	want = append(want, "bob@example.com IDL Bobby 0 false false", "bob@example.com FLN  0 false false")
+	if d.endpoints {
+		want = append(want, "places matrix-msn self NLN, HOME IDL")
+	}
+	want = append(want, "bob@example.com IDL Bobby 0 false false")
+	if d.documents { // where the capabilities of a place are told, the place is
+		want = append(want, "personal bob@example.com Gone & fishing")
+	}
+	want = append(want, "bob@example.com FLN  0 false false")
 	if !reflect.DeepEqual(told, want) {
 		t.Errorf("events:\n got %q\nwant %q", told, want)
 	}

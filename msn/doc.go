@@ -11,6 +11,8 @@
 //     the only file that compares versions: a new version is a new entry.
 //   - auth*.go, roster*.go and chat.go are the strategies that a dialect picks from: how to sign in, how
 //     the list is fetched and changed, how conversations travel.
+//   - circles.go, circlebook.go, envelopes.go, parties.go and userpresence.go are what travels in envelopes (PUT, NFY,
+//     SDG): circles from MSNP18, everything from MSNP21. msnp24.go translates MSNP21 into the alphabet of MSNP24.
 //   - conn.go asks, writes and serves over any net.Conn: TCP, TLS, the HTTP gateway of gateway.go, a pipe.
 //   - message*.go, presence.go, msnobject.go and the like are pure codecs, one MSNP noun each.
 //   - internal/wire turns bytes into commands and back, for both sides.

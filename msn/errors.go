@@ -30,6 +30,11 @@ var (
 	ErrTooLong           = errors.New("the message is too long for MSN")      // over 1664 bytes and not a text
 	ErrNotOnList         = errors.New("not on the contact list")              // 216 on REM
 	ErrAlreadyThere      = errors.New("already there")                        // 215
+	ErrActionNeeded      = errors.New("the account must be completed on the web first")
+	ErrSessionLost       = errors.New("the service does not know this sign-in any more") // HTTP 403 of a web service
+	ErrStaleTicket       = errors.New("the ticket for the service has expired")
+	ErrNameTaken         = errors.New("there is one of that name already") // contact groups
+	ErrServiceTrouble    = errors.New("a web service of MSN does not work")
 )
 
 // ProtocolError is a refusal by the server: a three-digit number in answer to a command.
@@ -184,7 +189,7 @@ var refusals = map[int]struct {
 }
 
 // SignInError says at which step a sign-in failed: "connect", "VER", "INF", "CVR", "USR", "passport",
-// "SYN" or "CHG". Version is what had been agreed by then, 0 before the answer to VER.
+// "ticket", "SYN", "address book" or "CHG"; with MSNP24 also "CNT", "ATH", "BND" and "challenge". Version is what had been agreed by then, 0 before the answer to VER.
 type SignInError struct {
 	Step    string
 	Version Version

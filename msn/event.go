@@ -44,6 +44,8 @@ type GroupsChanged struct{ Groups []Group }
 type ContactRequest struct {
 	Passport     string
 	FriendlyName string
+	// Text is what they wrote with it (MSNP13+), "" for nothing.
+	Text string
 }
 
 // PresenceChanged reports a contact's status, name, capabilities or display picture (ILN, NLN, FLN;
@@ -69,6 +71,8 @@ type MessageReceived struct {
 	FriendlyName string // the sender's name as the server gave it with the message
 	At           time.Time
 	Message      Message
+	// MissingChunks is how many parts of it never came; the message ends, or has a gap, where they belong.
+	MissingChunks int
 }
 
 // ParticipantJoined says that somebody came into a conversation (JOI, or IRO for those who were
@@ -130,6 +134,17 @@ type CirclePresenceChanged struct {
 	Presence         Presence
 }
 
+// ListTrouble says that the contact list changed elsewhere and could not be read again (MSNP13+). What is known
+// stays as it was. Or that something about circles went wrong while all else goes on: a circle could not be joined,
+// or its members not be read.
+type ListTrouble struct{ Err error }
+
+// OfflineTrouble says that messages wait with the service that could not be fetched. They stay there, and are
+// tried again at the next sign-in.
+type OfflineTrouble struct{ Err error }
+
+func (ListTrouble) event()            {}
+func (OfflineTrouble) event()         {}
 func (EndpointsChanged) event()       {}
 func (OfflineMessageReceived) event() {}
 func (MailChanged) event()            {}

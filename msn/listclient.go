@@ -34,7 +34,7 @@ func (c *Client) forward(nc *notificationConn, passport string) (Contact, error)
 	if !contact.On(ForwardList) {
 		return Contact{}, fmt.Errorf("%s: %w", contact.Passport, ErrNotOnList)
 	}
-	if contact.ID == "" && nc.dialect.roster.edits() == guidEdits {
+	if contact.ID == "" && nc.dialect.roster.ids() {
 		return Contact{}, fmt.Errorf("%s: %w", contact.Passport, errNoContactID)
 	}
 	return contact, nil
@@ -55,7 +55,7 @@ func (c *Client) AddContact(ctx context.Context, passport, name string) (Contact
 	if !contact.On(ForwardList) {
 		err := nc.put(ctx, ForwardList, contact, fitName(name))
 		if errors.Is(err, ErrNotOnList) { // Escargot says so of an add that took effect (escargot.md 27)
-			nc.roster.apply(c.cfg.Passport, change{kind: added, list: ForwardList, passport: contact.Passport, name: name})
+			nc.applied(ctx, change{kind: added, list: ForwardList, passport: contact.Passport, name: name})
 			err = nil
 		}
 		if err != nil {
@@ -152,7 +152,7 @@ func (c *Client) RenameContact(ctx context.Context, passport, name string) error
 	if err != nil {
 		return fmt.Errorf("rename contact: %w", err)
 	}
-	if _, err := nc.edit(ctx, nc.dialect.roster.edits().rename(contact, fitName(name))); err != nil {
+	if err := nc.dialect.roster.rename(ctx, nc, contact, fitName(name)); err != nil {
 		return fmt.Errorf("rename %s: %w", contact.Passport, err)
 	}
 	return nil
@@ -177,13 +177,9 @@ func (c *Client) AddGroup(ctx context.Context, name string) (Group, error) {
 	if name == "" {
 		return Group{}, errors.New("add group: the name must not be empty")
 	}
-	reply, err := nc.edit(ctx, nc.dialect.roster.edits().addGroup(name))
+	made, err := nc.dialect.roster.addGroup(ctx, nc, name)
 	if err != nil {
 		return Group{}, fmt.Errorf("add group: %w", err)
-	}
-	made := nc.dialect.roster.read(reply).group
-	if made.ID == "" {
-		return Group{}, fmt.Errorf("add group: %w", errOddAnswer)
 	}
 	return made, nil
 }
@@ -197,7 +193,7 @@ func (c *Client) RenameGroup(ctx context.Context, id, name string) error {
 	if id == "" || name == "" {
 		return errors.New("rename group: id and name must not be empty")
 	}
-	if _, err := nc.edit(ctx, nc.dialect.roster.edits().renameGroup(id, name)); err != nil {
+	if err := nc.dialect.roster.renameGroup(ctx, nc, id, name); err != nil {
 		return fmt.Errorf("rename group: %w", err)
 	}
 	return nil
@@ -212,7 +208,7 @@ func (c *Client) RemoveGroup(ctx context.Context, id string) error {
 	if id == "" {
 		return errors.New("remove group: the id must not be empty")
 	}
-	if _, err := nc.edit(ctx, nc.dialect.roster.edits().removeGroup(id)); err != nil {
+	if err := nc.dialect.roster.removeGroup(ctx, nc, id); err != nil {
 		return fmt.Errorf("remove group: %w", err)
 	}
 	return nil
@@ -240,11 +236,7 @@ func (c *Client) sort(ctx context.Context, passport, groupID string, in bool) er
 	if err != nil {
 		return fmt.Errorf("sort contact: %w", err)
 	}
-	cmd := nc.dialect.roster.edits().removeFromGroup(contact, groupID)
-	if in {
-		cmd = nc.dialect.roster.edits().addToGroup(contact, groupID)
-	}
-	if _, err := nc.edit(ctx, cmd); err != nil {
+	if err := nc.dialect.roster.sort(ctx, nc, contact, groupID, in); err != nil {
 		return fmt.Errorf("sort %s: %w", contact.Passport, err)
 	}
 	return nil
@@ -259,14 +251,26 @@ func (c *Client) SetPrivacy(ctx context.Context, p Privacy) error {
 	if err != nil {
 		return err
 	}
-	_, err = nc.edit(ctx, command("BLP", string(p)))
-	var refused *ProtocolError
-	if errors.As(err, &refused) && refused.Code == 218 { // it was so already
-		nc.roster.apply(c.cfg.Passport, change{kind: policy, value: string(p)})
-		return nil
-	}
-	if err != nil {
+	if err := nc.dialect.roster.setPrivacy(ctx, nc, p); err != nil {
 		return fmt.Errorf("set privacy: %w", err)
 	}
 	return nil
+}
+
+// Decline settles a request without granting it: off the pending list, neither allowed nor blocked, so that
+// it does not come again at the next sign-in. Where there is no pending list (before MSNP10) a request
+// stays until it is allowed or blocked: ErrUnsupported.
+func (c *Client) Decline(ctx context.Context, passport string) error {
+	nc, err := c.signedIn(ctx)
+	if err != nil {
+		return err
+	}
+	if !nc.dialect.pending {
+		return fmt.Errorf("decline a request: %w", ErrUnsupported)
+	}
+	contact, err := c.known(passport)
+	if err != nil {
+		return fmt.Errorf("decline a request: %w", err)
+	}
+	return nc.settle(ctx, contact)
 }

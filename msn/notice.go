@@ -4,15 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"html"
 	"strings"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/ml"
 )
 
 const (
 	// maxNotice is how much of a notice's text is passed on, in bytes.
 	maxNotice = 2048
-	// maxProfileFields is how many fields of the profile are kept.
-	maxProfileFields = 64
 )
 
 // serviceMessage is a MSG of the service itself: a header block, an empty line, and a body of further
@@ -23,31 +22,17 @@ type serviceMessage struct {
 	body        []Field
 }
 
-// parseServiceMessage reads it leniently: lines without a colon are skipped.
+// parseServiceMessage reads it leniently: what is no field is passed over.
 func parseServiceMessage(payload []byte) serviceMessage {
-	var m serviceMessage
-	text := strings.ReplaceAll(string(bytes.ToValidUTF8(payload, []byte("\uFFFD"))), "\r\n", "\n")
-	header, body, _ := strings.Cut(text, "\n\n")
-	m.header, m.body = fields(header), fields(body)
-	for _, f := range m.header {
-		if strings.EqualFold(f.Name, "Content-Type") {
-			kind, _, _ := strings.Cut(f.Value, ";")
-			m.contentType = strings.ToLower(strings.TrimSpace(kind))
-		}
+	header, rest, err := parseFields(bytes.ToValidUTF8(payload, []byte("\uFFFD")))
+	if err != nil {
+		return serviceMessage{}
 	}
+	m := serviceMessage{header: header}
+	m.body, _ = parseFieldLines(rest) // a body without fields has none
+	kind, _, _ := strings.Cut(field(header, "Content-Type"), ";")
+	m.contentType = strings.ToLower(strings.TrimSpace(kind))
 	return m
-}
-
-// fields splits Name: value lines.
-func fields(block string) []Field {
-	var list []Field
-	for line := range strings.Lines(block) {
-		name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
-		if found && len(list) < maxProfileFields {
-			list = append(list, Field{strings.TrimSpace(name), strings.TrimSpace(value)})
-		}
-	}
-	return list
 }
 
 // field finds one by name.
@@ -69,12 +54,15 @@ func (nc *notificationConn) message(ctx context.Context, payload []byte) {
 		nc.mu.Lock()
 		nc.profile = p
 		nc.mu.Unlock()
+		nc.web.admitted(field(m.header, "MSPAuth"), field(m.header, "MSPProf"))
 	case "application/x-msmsgssystemmessage":
 		text := fmt.Sprintf("System message of type %s: %s", field(m.body, "Type"), field(m.body, "Arg1"))
 		if field(m.body, "Type") == "1" {
 			text = fmt.Sprintf("The service goes down for maintenance in %s minutes.", field(m.body, "Arg1"))
 		}
 		nc.report(ctx, ServerNotice{Text: cut(text, maxNotice)})
+	default:
+		nc.mailNotice(ctx, m)
 	}
 }
 
@@ -97,15 +85,17 @@ func profileOf(header []Field) Profile {
 	return p
 }
 
-// notice takes NOT and IPG: their text, if there is one, is for the user (core.md 6.4).
+// notice takes NOT and IPG. Those about the address book or a circle make the book be read again, as a whole;
+// the text of others, if there is one, is for the user (core.md 6.4).
 func (nc *notificationConn) notice(ctx context.Context, payload []byte) {
-	_, rest, found := strings.Cut(string(bytes.ToValidUTF8(payload, []byte("\uFFFD"))), "<TEXT")
-	if !found {
-		return
+	n, err := ml.ReadNotice(bytes.ToValidUTF8(payload, []byte("\uFFFD")))
+	if err != nil {
+		nc.client.comment("a notice makes no sense: " + err.Error())
 	}
-	_, rest, _ = strings.Cut(rest, ">")
-	text, _, _ := strings.Cut(rest, "</TEXT")
-	if text = strings.TrimSpace(html.UnescapeString(text)); text != "" {
-		nc.report(ctx, ServerNotice{Text: cut(text, maxNotice)})
+	switch {
+	case n.Changed():
+		nc.bookStale(ctx)
+	case n.Text != "":
+		nc.report(ctx, ServerNotice{Text: cut(n.Text, maxNotice)})
 	}
 }

@@ -41,43 +41,73 @@ type notificationConn struct {
 
 	// dialect is written once, by the reader when it sees the answer to VER.
 	dialect *dialect
+	// hop is what the server before this one gave for CVR (MSNP21).
+	hop string
+	// web is the sign-in's access to the web services.
+	web *web
+	// session names messages that come over this connection.
+	session string
 	// burst is the SYN under way, nil for none.
 	burst atomic.Pointer[burst]
 
 	mu      sync.Mutex
 	profile Profile
 	pings   []chan int
+	places  []Endpoint
+	// placeName and announced are what my other places were told last.
+	placeName string
+	announced Presence
+	received  int
+	sentHere  int
+	stale     bool // the address book has changed since it was read
+	reading   bool // a task reads it
+	oims      offlineInbox
+	mail      mailbox
+
+	circles circles
+	parties parties
 }
 
 // connect signs in, following redirects, and returns the connection with the arguments of USR OK.
 func (c *Client) connect(ctx context.Context) (*notificationConn, []string, error) {
-	addr := withPort(c.cfg.Server.Notification)
+	addr, hop := withPort(c.cfg.Server.Notification), ""
+	if c.cfg.apart() {
+		addr = c.cfg.Server.MSNP24
+	}
 	for range maxRedirects + 1 {
-		nc, ok, err := c.attempt(ctx, addr)
+		nc, ok, err := c.attempt(ctx, addr, hop)
 		var elsewhere *redirect
 		if !errors.As(err, &elsewhere) {
 			return nc, ok, err
 		}
-		addr = c.dial.told(elsewhere.addr)
+		addr, hop = c.dial.told(elsewhere.addr), elsewhere.hop
 	}
 	return nil, nil, &SignInError{Step: "connect", Err: errors.New("the servers redirect without end")}
 }
 
 // attempt signs in at one server.
-func (c *Client) attempt(ctx context.Context, addr string) (*notificationConn, []string, error) {
-	raw, err := c.dial.dial(ctx, notificationServer, addr)
+func (c *Client) attempt(ctx context.Context, addr, hop string) (*notificationConn, []string, error) {
+	kind, wrap, spoken := notificationServer, newConn, (*dialect)(nil)
+	if c.cfg.apart() {
+		kind, wrap, spoken = apartServer, newConn24, dialectOf(c.cfg.Versions[0])
+	}
+	raw, err := c.dial.dial(ctx, kind, addr)
 	if err != nil {
 		return nil, nil, &SignInError{Step: "connect", Err: err}
 	}
 	c.comment("connected to the notification server at " + addr)
 	nc := &notificationConn{
-		conn: newConn(raw, c.cfg.Trace), cfg: &c.cfg, dial: c.dial, roster: c.roster, client: c,
+		conn: wrap(raw, c.cfg.Trace), dialect: spoken, cfg: &c.cfg, dial: c.dial, roster: c.roster, client: c,
+		session: newSession(), placeName: c.cfg.EndpointName, hop: hop,
 	}
+	nc.web = newWeb(nc)
 	if !c.start(func(ctx context.Context) { _ = nc.serve(ctx, nc.handle) }) { // the reason stays in nc
 		nc.close(ErrClosed)
 		return nil, nil, nc.failed("connect", ErrClosed)
 	}
-	err = nc.agree(ctx)
+	if nc.dialect == nil {
+		err = nc.agree(ctx)
+	}
 	if err == nil {
 		var ok []string
 		if ok, err = nc.dialect.auth.signIn(ctx, nc); err == nil {
@@ -104,7 +134,7 @@ func (nc *notificationConn) agree(ctx context.Context) error {
 	case err != nil:
 		return nc.failed("VER", err)
 	case got.Name == "XFR" && len(got.Args) >= 2:
-		return &redirect{got.Args[1]}
+		return redirectedTo(got.Args)
 	case nc.dialect == nil:
 		return nc.failed("VER", ErrVersionRefused)
 	}
@@ -142,6 +172,18 @@ func (nc *notificationConn) handle(ctx context.Context, cmd wire.Command) error 
 		nc.ring(cmd.Args)
 	case "NOT", "IPG":
 		nc.notice(ctx, cmd.Payload)
+	case "ADL", "RML":
+		nc.memberships(ctx, cmd)
+	case "UBN":
+		return nc.signal(ctx, cmd)
+	case "UBM":
+		nc.federated(ctx, cmd)
+	case "ATH":
+		nc.admitted()
+	case "NFY":
+		return nc.notified(ctx, cmd)
+	case "SDG":
+		nc.spoken(ctx, cmd)
 	case "LST", "LSG", "BPR", "PRP", "BLP", "GTC",
 		"ADD", "ADC", "REM", "REA", "SBP", "ADG", "REG", "RMG":
 		nc.listed(ctx, cmd)
@@ -201,13 +243,16 @@ const (
 	presenceBare         presenceForm = iota // status and name
 	presenceCapabilities                     // and the capabilities
 	presenceObject                           // and the display picture
+	presenceNetwork                          // and the network, behind the address
+	presenceExtended                         // and the second number of capabilities
+	presencePrefix                           // the network in front of the address
 )
 
 // args spells what is announced of oneself.
 func (f presenceForm) args(p Presence) []string {
 	args := []string{string(p.Status)}
 	if f >= presenceCapabilities {
-		args = append(args, p.Capabilities.Format(false))
+		args = append(args, p.Capabilities.Format(f >= presenceExtended))
 	}
 	if f >= presenceObject && p.Object != nil {
 		args = append(args, wire.EncodeFull(p.Object.String()))
@@ -215,54 +260,97 @@ func (f presenceForm) args(p Presence) []string {
 	return args
 }
 
-// read understands "STATUS handle nick capabilities object"; what is missing is left out.
-func (f presenceForm) read(args []string) (passport string, p Presence, ok bool) {
+// read understands "STATUS handle nick capabilities object"; what is missing is left out. A network behind
+// the handle is told by its shape, since sources disagree on the versions that have it (core.md 8.3).
+func (f presenceForm) read(args []string) (passport, circle string, p Presence, ok bool) {
 	if len(args) < 2 {
-		return "", p, false
+		return "", "", p, false
 	}
 	p.Status = Status(strings.ToUpper(args[0]))
-	p.FriendlyName = arg(args, 2)
+	who, rest, network := args[1], args[2:], 0
+	if f >= presenceNetwork && len(rest) > 1 && isNumber(rest[0]) && !hasNetwork(who) {
+		network, _ = strconv.Atoi(rest[0]) // isNumber has seen to it
+		rest = rest[1:]
+	}
+	p.FriendlyName = arg(rest, 0)
 	if f >= presenceCapabilities {
-		p.Capabilities = ParseCapabilities(arg(args, 3))
+		p.Capabilities = ParseCapabilities(arg(rest, 1))
 	}
 	if f >= presenceObject {
-		if o, err := ParseMSNObject(arg(args, 4)); err == nil {
+		if o, err := ParseMSNObject(arg(rest, 2)); err == nil {
 			p.Object = &o
 		}
 	}
-	return handle(args[1]), p, p.Status.Valid()
+	passport, circle = readAddress(who, network)
+	return passport, circle, p, p.Status.Valid()
 }
 
-// present is ILN and NLN.
+// hasNetwork tells "1:bob@example.com" from "bob@example.com".
+func hasNetwork(address string) bool {
+	number, _, found := strings.Cut(address, ":")
+	return found && isNumber(number)
+}
+
+// present is ILN and NLN. From MSNP16 the server tells my own state too, which another place may have set.
 func (nc *notificationConn) present(ctx context.Context, args []string, initial bool) {
-	passport, p, ok := nc.dialect.presence.read(args)
-	if !ok || passport == nc.cfg.Passport {
-		return
+	passport, circle, p, ok := nc.dialect.presence.read(args)
+	switch {
+	case !ok || passport == nc.cfg.Passport:
+	case circle != "":
+		nc.circles.present(ctx, nc, circle, passport, p)
+	default:
+		nc.roster.setPresence(passport, p)
+		nc.report(ctx, PresenceChanged{Passport: passport, Presence: p, Initial: initial})
 	}
-	nc.roster.setPresence(passport, p)
-	nc.report(ctx, PresenceChanged{Passport: passport, Presence: p, Initial: initial})
 }
 
-// gone is FLN.
+// gone is FLN: "handle", "handle network 0", "1:handle 0:0".
 func (nc *notificationConn) gone(ctx context.Context, args []string) {
-	passport := handle(arg(args, 0))
-	if passport == "" || passport == nc.cfg.Passport {
-		return
-	}
+	passport, circle := nc.addressOf(args)
 	p := Presence{Status: Offline}
-	nc.roster.setPresence(passport, p)
-	nc.report(ctx, PresenceChanged{Passport: passport, Presence: p})
+	switch {
+	case passport == "" || passport == nc.cfg.Passport:
+	case circle != "":
+		nc.circles.present(ctx, nc, circle, passport, p)
+	default:
+		nc.roster.setPresence(passport, p)
+		nc.report(ctx, PresenceChanged{Passport: passport, Presence: p})
+	}
 }
 
-// personal is UBX.
-func (nc *notificationConn) personal(ctx context.Context, cmd wire.Command) {
-	passport := handle(arg(cmd.Args, 0))
-	if passport == "" || passport == nc.cfg.Passport {
-		return
+// addressOf reads the address at the start of a line, with the network that may follow it.
+func (nc *notificationConn) addressOf(args []string) (passport, circle string) {
+	network := 0
+	if nc.dialect.presence >= presenceNetwork && len(args) > 1 && isNumber(args[1]) {
+		network, _ = strconv.Atoi(args[1]) // isNumber has seen to it
 	}
-	p := ParsePersonalMessage(cmd.Payload)
-	nc.roster.setPersonal(passport, p)
-	nc.report(ctx, PersonalMessageChanged{Passport: passport, PersonalMessage: p})
+	return readAddress(arg(args, 0), network)
+}
+
+// personalForm is how much UUX tells (core.md 8.4).
+type personalForm uint8
+
+const (
+	personalNone      personalForm = iota
+	personalData                   // text and media
+	personalMachine                // and the machine
+	personalEndpoints              // and documents about this endpoint
+	personalScene                  // and decorations
+)
+
+// personal is UBX. About myself it tells of my places (MSNP16).
+func (nc *notificationConn) personal(ctx context.Context, cmd wire.Command) {
+	passport, circle := nc.addressOf(cmd.Args)
+	switch {
+	case passport == "" || circle != "":
+	case passport == nc.cfg.Passport:
+		nc.ownPlaces(ctx, cmd.Payload)
+	default:
+		p := ParsePersonalMessage(cmd.Payload)
+		if nc.roster.setPersonal(passport, p) {
+			nc.report(ctx, PersonalMessageChanged{Passport: passport, PersonalMessage: p})
+		}
+	}
 }
 
 // challengeForm is how CHL is answered (core.md 9.1).
@@ -287,18 +375,24 @@ func (nc *notificationConn) challenge(args []string) {
 	if len(args) == 0 || nc.dialect.challenge == challengeNone {
 		return
 	}
-	id, key := nc.cfg.ProductID, nc.cfg.ProductKey
+	id, key := nc.product()
+	qry := command("QRY", id)
+	qry.Payload = []byte(nc.dialect.challenge.answer(args[0], id, key))
+	nc.client.start(func(ctx context.Context) {
+		_ = nc.tell(ctx, qry) // a failed write has closed the connection
+	})
+}
+
+// product is what this client is, with the key to answers: as configured, else what goes with the dialect.
+func (nc *notificationConn) product() (id, key string) {
+	id, key = nc.cfg.ProductID, nc.cfg.ProductKey
 	if id == "" {
 		id = nc.dialect.productID
 	}
 	if key == "" {
 		key, _ = ProductKeyOf(id) // New refuses ids without a key
 	}
-	qry := command("QRY", id)
-	qry.Payload = []byte(nc.dialect.challenge.answer(args[0], id, key))
-	nc.client.start(func(ctx context.Context) {
-		_ = nc.tell(ctx, qry) // a failed write has closed the connection
-	})
+	return id, key
 }
 
 // ping sends PNG and waits for QNG, whose argument it returns, 0 if there is none.
@@ -317,7 +411,12 @@ func (nc *notificationConn) ping(ctx context.Context) (seconds int, err error) {
 	case seconds := <-answer:
 		return seconds, nil
 	case <-nc.done:
-		return 0, nc.reason()
+		select {
+		case seconds := <-answer: // the answer came before the end
+			return seconds, nil
+		default:
+			return 0, nc.reason()
+		}
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
@@ -386,10 +485,13 @@ func (nc *notificationConn) announce(ctx context.Context, p Presence) error {
 		p.Status = Online
 	}
 	p.Capabilities = nc.dialect.withCapabilities(p.Capabilities)
+	if nc.dialect.documents {
+		return nc.publishPresence(ctx, p)
+	}
 	if _, err := nc.ask(ctx, command("CHG", nc.dialect.presence.args(p)...), nil); err != nil {
 		return fmt.Errorf("set status %s: %w", p.Status, err)
 	}
-	return nil
+	return nc.introduce(ctx, p)
 }
 
 // generation is the part of the capabilities that names the protocol generation (core.md 8.5).
@@ -409,8 +511,15 @@ func (d *dialect) withCapabilities(c Capabilities) Capabilities {
 
 // express is UUX.
 func (nc *notificationConn) express(ctx context.Context, p PersonalMessage) error {
+	if nc.dialect.documents {
+		return nc.publishPersonal(ctx, p)
+	}
+	machine := ""
+	if nc.dialect.personal >= personalMachine {
+		machine = nc.cfg.MachineGUID
+	}
 	cmd := command("UUX")
-	cmd.Payload = AppendPersonalMessage(nil, p)
+	cmd.Payload = appendPersonal(nil, p, machine, nc.dialect.personal >= personalScene)
 	if _, err := nc.ask(ctx, cmd, nil); err != nil {
 		return fmt.Errorf("set personal message: %w", err)
 	}

@@ -14,20 +14,48 @@ const maxMediaText = 1024
 // missing is empty. A cleared message has no payload at all.
 func ParsePersonalMessage(payload []byte) PersonalMessage {
 	doc := strings.ToValidUTF8(string(payload), "\uFFFD")
+	doc, endpoints := cutEndpoints(doc)
 	return PersonalMessage{
-		Text:  elementText(doc, "PSM"),
-		Media: ParseCurrentMedia(elementText(doc, "CurrentMedia")),
+		Text:           elementText(doc, "PSM"),
+		Media:          ParseCurrentMedia(elementText(doc, "CurrentMedia")),
+		SignatureSound: elementText(doc, "SignatureSound"),
+		DynamicPicture: elementText(doc, "DDP"),
+		Scene:          elementText(doc, "Scene"),
+		ColorScheme:    elementText(doc, "ColorScheme"),
+		Endpoints:      endpoints,
 	}
 }
 
-// AppendPersonalMessage writes the payload of UUX. A text is one line: line breaks become blanks, and
-// characters that XML cannot carry are left out.
+// AppendPersonalMessage writes the payload of UUX as MSNP11 and MSNP12 have it. A text is one line: line
+// breaks become blanks, and characters that XML cannot carry are left out.
 func AppendPersonalMessage(b []byte, p PersonalMessage) []byte {
-	b = append(b, "<Data><PSM>"...)
-	b = append(b, escapeXML(p.Text)...)
-	b = append(b, "</PSM><CurrentMedia>"...)
-	b = append(b, escapeXML(p.Media.String())...)
-	return append(b, "</CurrentMedia></Data>"...)
+	return appendPersonal(b, p, "", false)
+}
+
+// appendPersonal adds the machine (MSNP13) and the decorations (MSNP18).
+func appendPersonal(b []byte, p PersonalMessage, machine string, decorations bool) []byte {
+	element := func(name, text string) {
+		b = append(append(append(b, '<'), name...), '>')
+		b = append(b, escapeXML(text)...)
+		b = append(append(append(b, "</"...), name...), '>')
+	}
+	b = append(b, "<Data>"...)
+	element("PSM", p.Text)
+	element("CurrentMedia", p.Media.String())
+	if machine != "" {
+		element("MachineGuid", "{"+strings.ToUpper(machine)+"}")
+	}
+	if decorations {
+		element("DDP", p.DynamicPicture)
+		element("SignatureSound", p.SignatureSound)
+		element("Scene", p.Scene)
+		color := p.ColorScheme
+		if color == "" {
+			color = "-1" // the default
+		}
+		element("ColorScheme", color)
+	}
+	return append(b, "</Data>"...)
 }
 
 // elementText is the unescaped text between the first start tag and the last end tag of that name. The last

@@ -25,6 +25,7 @@ type player struct {
 	lines []wire.Line
 	told  []wire.Line // what was really said, for -update
 	hold  bool        // stay connected when the dialogue is over
+	from  wire.Side   // whose commands are read
 }
 
 // load reads a dialogue from testdata.
@@ -58,13 +59,13 @@ func (p *player) play(nc net.Conn) error {
 		defer nc.Close()
 	}
 	var raw bytes.Buffer
-	in := wire.NewReader(io.TeeReader(oneByOne{nc}, &raw), wire.FromClient)
+	in := wire.NewReader(io.TeeReader(oneByOne{nc}, &raw), p.from)
 	for _, line := range p.lines {
 		if line.Command.Name == "" {
 			continue
 		}
-		if line.From == wire.FromServer {
-			if _, err := nc.Write(line.Command.Append(nil, wire.FromServer)); err != nil {
+		if line.From.String() == "S" {
+			if _, err := nc.Write(line.Command.Append(nil, line.From)); err != nil {
 				return fmt.Errorf("write %s: %w", line.Command.Name, err)
 			}
 			p.told = append(p.told, line)
@@ -73,10 +74,10 @@ func (p *player) play(nc net.Conn) error {
 		raw.Reset()
 		got, err := in.Read()
 		if err != nil {
-			return fmt.Errorf("want %s, got the end: %w", wire.FormatCommand(line.Command, wire.FromClient), err)
+			return fmt.Errorf("want %s, got the end: %w", wire.FormatCommand(line.Command, p.from), err)
 		}
-		want := line.Command.Append(nil, wire.FromClient)
-		p.told = append(p.told, wire.Line{From: wire.FromClient, Command: got, Comment: line.Comment})
+		want := line.Command.Append(nil, p.from)
+		p.told = append(p.told, wire.Line{From: p.from, Command: got, Comment: line.Comment})
 		if !*update && !bytes.Equal(raw.Bytes(), want) {
 			return fmt.Errorf("want %q, got %q", want, raw.Bytes())
 		}
@@ -179,6 +180,48 @@ func goodPassport(ticket string) *http.Client {
 		}
 		return answer(200, "Authentication-Info", "Passport1.4 da-status=success,tname=MSPAuth,from-PP='"+ticket+"',ru=http://messenger.msn.com")
 	})}
+}
+
+// goodServices is goodPassport with the web services of MSNP13 and later: canned answers by action, from
+// testdata/services. asked counts them.
+func goodServices(t testing.TB, asked map[string]int) *http.Client {
+	t.Helper()
+	passport := goodPassport("t=One*!..$$&p=Two").Transport
+	var mu sync.Mutex
+	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		name := strings.ToLower(strings.Trim(filepath.Base(r.Header.Get("SOAPAction")), `"`))
+		if strings.HasSuffix(r.URL.Path, ".srf") && r.Method == http.MethodPost {
+			name = strings.ToLower(strings.TrimSuffix(filepath.Base(r.URL.Path), ".srf"))
+		}
+		mu.Lock()
+		if asked != nil {
+			asked[name]++
+		}
+		mu.Unlock()
+		body, err := os.ReadFile(filepath.Join("testdata", "services", name+".xml"))
+		if r.Method != http.MethodPost || err != nil {
+			return passport.RoundTrip(r)
+		}
+		return &http.Response{
+			StatusCode: 200, Status: "200 OK", Header: http.Header{"Content-Type": {"text/xml"}},
+			Body: io.NopCloser(bytes.NewReader(body)), Request: r, ContentLength: int64(len(body)),
+		}, nil
+	})}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// withServices gives a configuration the addresses of web services.
+func withServices(t testing.TB, cfg *Config) {
+	t.Helper()
+	nexus := cfg.Server.Nexus
+	cfg.Server = cfg.Server.ServicesAt("https://services.example.com")
+	cfg.Server.Nexus = nexus
+	cfg.Server.Tickets = []TicketSource{NexusTicket, RSTTicket, RST2Ticket}
+	cfg.HTTPClient = goodServices(t, nil)
+	cfg.MachineGUID = "{B171BE3E-0000-4000-8000-000000000001}"
 }
 
 // testConfig is Alice's.

@@ -95,6 +95,11 @@ func (c Capabilities) Format(extended bool) string {
 type PersonalMessage struct {
 	Text  string
 	Media CurrentMedia
+	// SignatureSound (MSNP16), DynamicPicture and Scene (MSNP18) are MSNObjects as text, "" for none;
+	// ColorScheme is the colour of the window, a signed decimal, "" for the default.
+	SignatureSound, DynamicPicture, Scene, ColorScheme string
+	// Endpoints are the contact's places (MSNP16); only what they tell of themselves is set. It is not sent.
+	Endpoints []Endpoint
 }
 
 // CurrentMedia is what somebody listens to or plays. Enabled false means none.

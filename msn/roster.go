@@ -2,6 +2,7 @@ package msn
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -20,8 +21,9 @@ type roster struct {
 	privacy  Privacy
 	contacts map[string]*entry
 	groups   []Group
-	last     string // the contact of the latest LST line, which BPR lines without address follow
-	pending  bool   // the dialect has the pending list
+	last     string            // the contact of the latest LST line, which BPR lines without address follow
+	pending  bool              // the dialect has the pending list
+	told     map[string]string // names of people that came with a push, where the book has none
 }
 
 // entry is one contact with what was last heard of it; nil for nothing, as most of a list is offline.
@@ -29,6 +31,8 @@ type entry struct {
 	contact  Contact
 	presence *Presence
 	personal *PersonalMessage
+	invite   string // what somebody said who waits for a decision
+	waiting  string // the id of their place on the pending list, where it has one
 }
 
 func newRoster() *roster {
@@ -76,6 +80,7 @@ type change struct {
 	key      string // phone key
 	value    string
 	network  int
+	nickname bool // the name is one that I gave
 }
 
 // changeKind tells the steps apart.
@@ -179,6 +184,9 @@ func (r *roster) add(c change) []Event {
 	if c.list == ForwardList || before == 0 || c.list == ReverseList && before&ForwardList == 0 {
 		r.describe(e, c)
 	}
+	if c.nickname {
+		e.contact.Nickname = c.name
+	}
 	for _, g := range c.groups {
 		if !slices.Contains(e.contact.Groups, g) {
 			e.contact.Groups = append(e.contact.Groups, g)
@@ -188,7 +196,7 @@ func (r *roster) add(c change) []Event {
 	news := c.list == ReverseList || c.list == PendingList
 	if news && before&c.list == 0 && before&(AllowList|BlockList) == 0 {
 		if before&(ReverseList|PendingList) == 0 { // not twice for RL and PL
-			events = append(events, ContactRequest{e.contact.Passport, e.contact.FriendlyName})
+			events = append(events, ContactRequest{e.contact.Passport, e.contact.FriendlyName, e.invite})
 		}
 	}
 	return events
@@ -208,7 +216,7 @@ func (r *roster) remove(c change) []Event {
 		e.contact.Lists &^= PendingList
 	}
 	if c.list == ForwardList {
-		e.contact.ID, e.contact.Groups = "", nil
+		e.contact.ID, e.contact.Groups, e.contact.Nickname = "", nil, ""
 		e.presence, e.personal = nil, nil
 	}
 	if e.contact.Lists == 0 {
@@ -228,6 +236,9 @@ func (r *roster) rename(me string, c change) []Event {
 		return nil
 	}
 	e.contact.FriendlyName = c.name
+	if c.nickname {
+		e.contact.Nickname = c.name
+	}
 	return []Event{ContactChanged{e.snapshot()}}
 }
 
@@ -312,10 +323,52 @@ func (r *roster) requests() []Event {
 	var list []Event
 	for _, c := range r.all() {
 		if c.On(waiting) && c.Lists&(AllowList|BlockList) == 0 {
-			list = append(list, ContactRequest{c.Passport, c.FriendlyName})
+			list = append(list, ContactRequest{c.Passport, c.FriendlyName, r.inviteOf(c.Passport)})
 		}
 	}
 	return list
+}
+
+// hasGroup tells whether there is a contact group.
+func (r *roster) hasGroup(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.groups, func(g Group) bool { return g.ID == id })
+}
+
+// inviteOf is what somebody wrote who waits for a decision.
+func (r *roster) inviteOf(passport string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.contacts[passport]; e != nil {
+		return e.invite
+	}
+	return ""
+}
+
+// maxTold bounds the names that are kept of people who are on no list yet.
+const maxTold = 1000
+
+// hears keeps a name that the server told of somebody.
+func (r *roster) hears(passport, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.told == nil {
+		r.told = make(map[string]string)
+	}
+	if name != "" && len(r.told) < maxTold {
+		r.told[passport] = name
+	}
+}
+
+// pendingID is the id of somebody's place on the pending list.
+func (r *roster) pendingID(passport string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.contacts[passport]; e != nil {
+		return e.waiting
+	}
+	return ""
 }
 
 func (r *roster) pendingList() bool {
@@ -336,7 +389,7 @@ func (r *roster) setPresence(passport string, p Presence) {
 	if p.Status == Offline {
 		e.presence, e.personal = nil, nil
 	}
-	if p.FriendlyName != "" {
+	if p.FriendlyName != "" && e.contact.Nickname == "" {
 		e.contact.FriendlyName = p.FriendlyName
 	}
 }
@@ -357,17 +410,83 @@ func (r *roster) heard(passport string) (Presence, PersonalMessage) {
 	return presence, personal
 }
 
-// setPersonal keeps a personal message.
-func (r *roster) setPersonal(passport string, p PersonalMessage) {
+// setPersonal keeps a personal message. It is false if it was the same before: from MSNP16 servers repeat it
+// whenever anything about one of the contact's places changes.
+func (r *roster) setPersonal(passport string, p PersonalMessage) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.contacts[passport]; e != nil {
-		e.personal = &p
+	e := r.contacts[passport]
+	if e == nil {
+		return true
 	}
+	same := e.personal != nil && reflect.DeepEqual(*e.personal, p)
+	e.personal = &p
+	return !same
 }
 
 func (r *roster) ownName() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.name
+}
+
+// replace takes over a whole list and tells what differs from the one before.
+func (r *roster) replace(l *listing) []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var events []Event
+	if l.name != "" {
+		r.name = l.name
+	}
+	r.privacy = l.privacy
+	if !slices.Equal(r.groups, l.groups) {
+		r.groups = slices.Clone(l.groups)
+		events = append(events, GroupsChanged{slices.Clone(r.groups)})
+	}
+	for passport := range r.contacts {
+		if _, still := l.contacts[passport]; !still {
+			delete(r.contacts, passport)
+			events = append(events, ContactRemoved{passport})
+		}
+	}
+	for _, passport := range slices.Sorted(maps.Keys(l.contacts)) {
+		events = append(events, r.renew(l.contacts[passport], l.invites[passport])...)
+		r.contacts[passport].waiting = l.pending[passport]
+	}
+	return events
+}
+
+// renew takes over one contact of a list. A name that presence has told is newer than the book's, except
+// where I have named the contact myself.
+func (r *roster) renew(c Contact, invite string) []Event {
+	e := r.contacts[c.Passport]
+	if e == nil {
+		e = &entry{}
+		r.contacts[c.Passport] = e
+	}
+	before := e.contact
+	if told := r.told[c.Passport]; told != "" && c.FriendlyName == c.Passport {
+		c.FriendlyName = told
+	}
+	if e.presence != nil && e.presence.FriendlyName != "" && c.Nickname == "" {
+		c.FriendlyName = e.presence.FriendlyName
+	}
+	e.contact, e.invite = c, invite
+	if !c.On(ForwardList) {
+		e.presence, e.personal = nil, nil
+	}
+	var events []Event
+	if !sameContact(before, c) {
+		events = append(events, ContactChanged{e.snapshot()})
+	}
+	asks := c.On(PendingList) && c.Lists&(AllowList|BlockList) == 0
+	if asks && !before.On(PendingList) {
+		events = append(events, ContactRequest{c.Passport, c.FriendlyName, invite})
+	}
+	return events
+}
+
+func sameContact(a, b Contact) bool {
+	return a.Passport == b.Passport && a.FriendlyName == b.FriendlyName && a.Lists == b.Lists && a.ID == b.ID &&
+		a.Nickname == b.Nickname && a.NetworkID == b.NetworkID && slices.Equal(a.Groups, b.Groups) && maps.Equal(a.Phones, b.Phones)
 }

@@ -11,14 +11,30 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
-// rosterSource is where a dialect gets the contact list from and how it changes it.
+// rosterSource is where a dialect gets the contact list from and how it changes it. What a change brings
+// is taken over into the roster, and reported, before the method returns.
 type rosterSource interface {
+	// step names the reading of the list in a [SignInError].
+	step() string
 	// fetch reads the whole list into the roster.
 	fetch(ctx context.Context, nc *notificationConn) error
 	// read understands one command about the list: a line of the burst, a reply, a push.
 	read(cmd wire.Command) change
-	// edits spells changes.
-	edits() editForm
+	// ids tells whether a contact of the forward list can only be changed by its id.
+	ids() bool
+	// put adds somebody to a list; the name goes with the forward list, "" for none.
+	put(ctx context.Context, nc *notificationConn, list List, c Contact, name string) error
+	// take removes somebody from a list.
+	take(ctx context.Context, nc *notificationConn, list List, c Contact) error
+	// rename changes the name under which I see a contact, renameSelf my own.
+	rename(ctx context.Context, nc *notificationConn, c Contact, name string) error
+	renameSelf(ctx context.Context, nc *notificationConn, name string) error
+	// sort puts a contact into a group or out of it.
+	sort(ctx context.Context, nc *notificationConn, c Contact, group string, in bool) error
+	addGroup(ctx context.Context, nc *notificationConn, name string) (Group, error)
+	renameGroup(ctx context.Context, nc *notificationConn, id, name string) error
+	removeGroup(ctx context.Context, nc *notificationConn, id string) error
+	setPrivacy(ctx context.Context, nc *notificationConn, p Privacy) error
 }
 
 // synRoster is the list of MSNP2 to MSNP12, which the notification server keeps and SYN fetches.
@@ -27,7 +43,9 @@ type synRoster struct {
 	form  editForm
 }
 
-func (s synRoster) edits() editForm { return s.form }
+func (synRoster) step() string { return "SYN" }
+
+func (s synRoster) ids() bool { return s.form == guidEdits }
 
 func (s synRoster) read(cmd wire.Command) change {
 	switch cmd.Name {
@@ -37,6 +55,72 @@ func (s synRoster) read(cmd wire.Command) change {
 		return s.lines.group(cmd.Args)
 	}
 	return s.form.read(cmd)
+}
+
+func (s synRoster) put(ctx context.Context, nc *notificationConn, list List, c Contact, name string) error {
+	_, err := nc.edit(ctx, s.form.add(list, c, name))
+	return err
+}
+
+func (s synRoster) take(ctx context.Context, nc *notificationConn, list List, c Contact) error {
+	_, err := nc.edit(ctx, s.form.remove(list, c))
+	return err
+}
+
+func (s synRoster) rename(ctx context.Context, nc *notificationConn, c Contact, name string) error {
+	_, err := nc.edit(ctx, s.form.rename(c, name))
+	return err
+}
+
+func (s synRoster) renameSelf(ctx context.Context, nc *notificationConn, name string) error {
+	_, err := nc.edit(ctx, s.form.renameSelf(nc.cfg.Passport, name))
+	return err
+}
+
+func (s synRoster) sort(ctx context.Context, nc *notificationConn, c Contact, group string, in bool) error {
+	cmd := s.form.removeFromGroup(c, group)
+	if in {
+		cmd = s.form.addToGroup(c, group)
+	}
+	_, err := nc.edit(ctx, cmd)
+	return err
+}
+
+func (s synRoster) addGroup(ctx context.Context, nc *notificationConn, name string) (Group, error) {
+	reply, err := nc.edit(ctx, s.form.addGroup(name))
+	if err != nil {
+		return Group{}, err
+	}
+	made := s.read(reply).group
+	if made.ID == "" {
+		return Group{}, errOddAnswer
+	}
+	return made, nil
+}
+
+func (s synRoster) renameGroup(ctx context.Context, nc *notificationConn, id, name string) error {
+	_, err := nc.edit(ctx, s.form.renameGroup(id, name))
+	return err
+}
+
+func (s synRoster) removeGroup(ctx context.Context, nc *notificationConn, id string) error {
+	_, err := nc.edit(ctx, s.form.removeGroup(id))
+	return err
+}
+
+func (s synRoster) setPrivacy(ctx context.Context, nc *notificationConn, p Privacy) error {
+	return nc.setPolicy(ctx, p)
+}
+
+// setPolicy is BLP.
+func (nc *notificationConn) setPolicy(ctx context.Context, p Privacy) error {
+	_, err := nc.edit(ctx, command("BLP", string(p)))
+	var refused *ProtocolError
+	if errors.As(err, &refused) && refused.Code == 218 { // it was so already
+		nc.applied(ctx, change{kind: policy, value: string(p)})
+		return nil
+	}
+	return err
 }
 
 // idleBarriers is how many pings in a row must be answered without any line of the list between them
@@ -144,20 +228,27 @@ func (nc *notificationConn) listed(ctx context.Context, cmd wire.Command) {
 	if _, refused := cmd.ErrorCode(); refused {
 		return
 	}
-	events := nc.roster.apply(nc.cfg.Passport, nc.dialect.roster.read(cmd))
+	step := nc.dialect.roster.read(cmd)
 	if b := nc.burst.Load(); b != nil {
+		nc.roster.apply(nc.cfg.Passport, step)
 		b.saw(cmd)
 		return
 	}
-	for _, event := range events {
-		nc.report(ctx, event)
+	nc.applied(ctx, step)
+}
+
+// applied takes over steps of the list's history and reports them.
+func (nc *notificationConn) applied(ctx context.Context, steps ...change) {
+	for _, step := range steps {
+		for _, event := range nc.roster.apply(nc.cfg.Passport, step) {
+			nc.report(ctx, event)
+		}
 	}
 }
 
 // put adds somebody to a list.
 func (nc *notificationConn) put(ctx context.Context, list List, c Contact, name string) error {
-	_, err := nc.edit(ctx, nc.dialect.roster.edits().add(list, c, name))
-	if err != nil {
+	if err := nc.dialect.roster.put(ctx, nc, list, c, name); err != nil {
 		return fmt.Errorf("add %s to %s: %w", c.Passport, list.word(), err)
 	}
 	return nil
@@ -165,8 +256,7 @@ func (nc *notificationConn) put(ctx context.Context, list List, c Contact, name 
 
 // take removes somebody from a list.
 func (nc *notificationConn) take(ctx context.Context, list List, c Contact) error {
-	_, err := nc.edit(ctx, nc.dialect.roster.edits().remove(list, c))
-	if err != nil {
+	if err := nc.dialect.roster.take(ctx, nc, list, c); err != nil {
 		return fmt.Errorf("remove %s from %s: %w", c.Passport, list.word(), err)
 	}
 	return nil

@@ -442,12 +442,12 @@ func (sb *switchboard) message(ctx context.Context, cmd wire.Command) {
 	payload, whole, err := sb.parts.Add(from, cmd.Payload, now)
 	sb.mu.Unlock()
 	if whole || err != nil { // what cannot be joined is shown as far as it came
-		sb.deliver(ctx, from, name, payload, now)
+		sb.deliver(ctx, from, name, payload, now, 0)
 	}
 }
 
-// deliver reports one whole message.
-func (sb *switchboard) deliver(ctx context.Context, from, name string, payload []byte, at time.Time) {
+// deliver reports one message, of which so many chunks never came.
+func (sb *switchboard) deliver(ctx context.Context, from, name string, payload []byte, at time.Time, missing int) {
 	m, err := ParseMessage(payload)
 	if err != nil {
 		m = &Unknown{Body: payload}
@@ -456,7 +456,10 @@ func (sb *switchboard) deliver(ctx context.Context, from, name string, payload [
 	sb.received++
 	event := MessageReceived{
 		ID: messageID(sb.session, from, sb.received), Conversation: sb.snapshot(),
-		From: from, FriendlyName: name, At: at, Message: m,
+		From: from, FriendlyName: name, At: at, Message: m, MissingChunks: missing,
+	}
+	if from == sb.client.cfg.Passport && len(sb.people) == 0 { // written at another place of mine, to people who are gone
+		event.Conversation.Participants = sb.last.Participants
 	}
 	if _, here := sb.people[from]; !here && from != "" && from != sb.client.cfg.Passport {
 		event.Conversation.Participants = With(append(event.Conversation.Participants, from)...).Participants
@@ -475,7 +478,7 @@ func (sb *switchboard) overdue(ctx context.Context, now time.Time, all bool) {
 	}
 	sb.mu.Unlock()
 	for _, l := range lost {
-		sb.deliver(ctx, l.Sender, "", l.Payload, now)
+		sb.deliver(ctx, l.Sender, "", l.Payload, now, max(l.Want-l.Have, 1))
 	}
 }
 

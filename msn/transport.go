@@ -23,6 +23,7 @@ type serverKind string
 const (
 	notificationServer serverKind = "NS"
 	switchboardServer  serverKind = "SB"
+	apartServer        serverKind = "" // of MSNP24, which no gateway knows
 )
 
 // ServicesAt derives the URLs of a service's HTTP parts from one base URL, under the paths that
@@ -78,7 +79,7 @@ func (d *dialer) told(addr string) string {
 
 // dial connects to a server by TCP, TLS or the gateway.
 func (d *dialer) dial(ctx context.Context, kind serverKind, addr string) (net.Conn, error) {
-	if d.server.UseGateway {
+	if d.server.UseGateway && kind != apartServer {
 		return dialGateway(ctx, d.http, d.server.Gateway, kind, addr)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/ml"
 )
 
 // Version is a protocol dialect: 2 for MSNP2. Zero stands for "none agreed yet".
@@ -41,7 +43,8 @@ func (v Version) String() string { return "MSNP" + strconv.Itoa(int(v)) }
 func ParseVersion(s string) (Version, error) {
 	if len(s) > 4 && strings.EqualFold(s[:4], "MSNP") {
 		n, err := strconv.Atoi(s[4:])
-		if err == nil && Version(n).String()[4:] == s[4:] && slices.Contains(Versions(), Version(n)) {
+		known := slices.Contains(Versions(), Version(n)) || apart[Version(n)] != nil
+		if err == nil && Version(n).String()[4:] == s[4:] && known {
 			return Version(n), nil
 		}
 	}
@@ -49,11 +52,12 @@ func ParseVersion(s string) (Version, error) {
 	return 0, fmt.Errorf("%.20q is not a protocol version; allowed are %s to %s", s, all[0], all[len(all)-1])
 }
 
-// Versions lists what this package speaks, lowest first.
+// Versions lists what this package speaks, lowest first: those of the changelog. MSNP24 is not among them,
+// since it has a server of its own and is spoken only by name; MSNP19, 20, 22 and 23 were in no client.
 func Versions() []Version {
-	var all []Version
-	for v := MSNP2; v <= changelog[len(changelog)-1].since; v++ {
-		all = append(all, v)
+	all := make([]Version, 0, len(changelog))
+	for _, entry := range changelog {
+		all = append(all, entry.since)
 	}
 	return all
 }
@@ -66,18 +70,29 @@ type dialect struct {
 	// strategies
 	auth   authenticator
 	roster rosterSource
+	chat   chatter
 
 	// forms
 	cvr       cvrForm
 	presence  presenceForm
 	challenge challengeForm
+	personal  personalForm
+	offline   offlineForm
+	members   ml.Form
+	sdg       sdgForm
 
 	// switches
-	nameInSignIn     bool // USR OK tells the own name (later it comes with PRP MFN)
-	groups           bool // contact groups exist
-	pending          bool // the pending list exists
-	personalMessages bool // UUX and UBX
-	chunks           bool // messages may be cut into chunks
+	nameInSignIn bool // USR OK tells the own name (later it comes with PRP MFN)
+	groups       bool // contact groups exist
+	pending      bool // the pending list exists
+	chunks       bool // messages may be cut into chunks
+	signals      bool // UUN and UBN
+	networks     bool // people of other networks: UUM, UBM, FQY
+	endpoints    bool // one account may be signed in at several places
+	circles      bool // circles: USR SHA, PUT, NFY, SDG
+	documents    bool // presence travels in documents, PUT and NFY, and no more in CHG and UUX
+	apart        bool // it has a server and an alphabet of its own
+	tickets      []TicketSource
 
 	// what goes with the client that first spoke it
 	clientName, clientVersion string
@@ -92,7 +107,7 @@ var changelog = []struct {
 	change func(*dialect)
 }{
 	{MSNP2, func(d *dialect) {
-		d.auth, d.roster = md5Auth{}, synRoster{serialLines, numericEdits}
+		d.auth, d.roster, d.chat = md5Auth{}, synRoster{serialLines, numericEdits}, switchboards{}
 		d.cvr, d.presence, d.nameInSignIn = cvrBare, presenceBare, true
 		d.clientName, d.clientVersion = "MSMSGS", "1.0.0863"
 	}},
@@ -105,6 +120,7 @@ var changelog = []struct {
 	{MSNP7, func(d *dialect) { d.groups, d.clientVersion = true, "4.6.0083" }},
 	{MSNP8, func(d *dialect) {
 		d.auth, d.roster = passportAuth{}, synRoster{bitmaskLines, numericEdits}
+		d.tickets = []TicketSource{NexusTicket, RSTTicket, RST2Ticket}
 		d.cvr, d.presence, d.clientVersion = cvrAccount, presenceCapabilities, "5.0.0540"
 	}},
 	{MSNP9, func(d *dialect) {
@@ -116,12 +132,50 @@ var changelog = []struct {
 		d.capabilities, d.clientVersion = 0x30000000, "6.1.0211"
 	}},
 	{MSNP11, func(d *dialect) {
-		d.challenge, d.personalMessages = challengeNew, true
+		d.challenge, d.personal, d.offline = challengeNew, personalData, offlineStore
+		d.tickets = []TicketSource{RSTTicket, NexusTicket, RST2Ticket} // a nexus ticket opens no services
 		d.capabilities, d.clientVersion, d.productID = 0x40000020, "7.0.0813", "PROD0090YUAUV{2B"
 	}},
 	{MSNP12, func(d *dialect) {
 		d.capabilities, d.clientVersion, d.productID = 0x50000020, "7.5.0324", "PROD0104U6VVM{UJ"
 	}},
+	{MSNP13, func(d *dialect) {
+		d.roster, d.personal, d.signals = addressBook{findAll}, personalMachine, true
+		d.capabilities, d.clientVersion, d.productID = 0x60000020, "8.0.0566", "PROD01065C%ZFN6F"
+	}},
+	{MSNP14, func(d *dialect) {
+		d.presence, d.networks = presenceNetwork, true
+		d.clientVersion, d.productID = "8.0.0812", "PROD0112J1LW7%NB"
+	}},
+	{MSNP15, func(d *dialect) {
+		d.auth, d.offline = ssoAuth{}, offlineStore2
+		d.tickets = []TicketSource{RSTTicket, RST2Ticket}
+		d.capabilities, d.clientVersion, d.productID = 0x80000020, "8.5.1302", "PROD0119GSJUC$18"
+	}},
+	{MSNP16, func(d *dialect) {
+		d.auth, d.presence, d.personal, d.endpoints = ssoAuth{machine: true}, presenceExtended, personalEndpoints, true
+		d.tickets = []TicketSource{RST2Ticket, RSTTicket}
+		d.capabilities, d.clientVersion, d.productID = 0x90000020, "9.0.1407", "PROD0118R6%2WYOS"
+	}},
+	{MSNP17, func(*dialect) {}}, // no client spoke it; servers take it for MSNP16
+	{MSNP18, func(d *dialect) {
+		d.roster, d.presence, d.personal, d.offline = addressBook{findPaged}, presencePrefix, personalScene, offlineUUM
+		d.circles, d.sdg = true, sdgCircles
+		d.capabilities, d.clientVersion, d.productID = 0xA0000020, "14.0.8117.0416", "PROD0120PW!CCV9@"
+	}},
+	{MSNP21, func(d *dialect) {
+		d.chat, d.sdg, d.documents, d.offline = envelopes{groups: true}, sdgAll, true, offlineSDG
+		d.cvr, d.members, d.signals, d.networks = cvrHop, ml.Services, false, false
+		d.capabilities, d.clientVersion = 0xB0000020, "15.4.3508.1109"
+	}},
+}
+
+// apart are the versions that have servers of their own and are not in VER. They are in no list of versions.
+var apart = map[Version]func(*dialect){
+	MSNP24: func(d *dialect) {
+		d.auth, d.chat, d.apart = skypeAuth{}, envelopes{}, true
+		d.circles, d.endpoints, d.offline = false, false, offlineNone
+	},
 }
 
 // dialectOf builds the dialect of a version.
@@ -131,6 +185,9 @@ func dialectOf(v Version) *dialect {
 		if entry.since <= v {
 			entry.change(d)
 		}
+	}
+	if change := apart[v]; change != nil {
+		change(d)
 	}
 	return d
 }

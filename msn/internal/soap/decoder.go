@@ -15,11 +15,14 @@ const (
 	maxDepth = 64
 	// maxText bounds the text of one element, in bytes; the longest are pictures of a roaming profile.
 	maxText = 4 << 20
+	// maxToken bounds what is read before a tag or a text is whole, as all of it is held in memory.
+	maxToken = maxText + 64<<10
 )
 
 // Decoder reads the elements of an answer one after the other, by local name: prefixes and namespaces vary
 // from server to server. It stands in an element; Each and Text take what is in it.
 type Decoder struct {
+	input *cleaner
 	xml   *xml.Decoder
 	depth int
 	name  string
@@ -29,7 +32,8 @@ type Decoder struct {
 // NewDecoder reads XML that may have any encoding that its declaration names. What is not UTF-8, or no
 // character of XML, is read as U+FFFD rather than refused: names of people hold such things.
 func NewDecoder(r io.Reader) *Decoder {
-	d := &Decoder{xml: xml.NewDecoder(newCleaner(r))}
+	input := newCleaner(r)
+	d := &Decoder{input: input, xml: xml.NewDecoder(input)}
 	d.xml.Strict = false
 	d.xml.CharsetReader = func(label string, input io.Reader) (io.Reader, error) {
 		if strings.HasPrefix(strings.ToLower(label), "utf-16") {
@@ -37,7 +41,7 @@ func NewDecoder(r io.Reader) *Decoder {
 		}
 		r, err := charset.NewReaderLabel(label, input)
 		if err != nil {
-			return nil, fmt.Errorf("encoding %.40q is not known", label)
+			return nil, ErrEncoding
 		}
 		return r, nil
 	}
@@ -47,11 +51,15 @@ func NewDecoder(r io.Reader) *Decoder {
 // ErrTooDeep is for XML that nests deeper than anything that makes sense.
 var ErrTooDeep = errors.New("the XML is nested too deeply")
 
+// ErrEncoding is for XML in an encoding that is not known.
+var ErrEncoding = errors.New("the XML has an encoding that is not known")
+
 // next is the next token that matters.
 func (d *Decoder) next() (xml.Token, error) {
+	d.input.since = 0
 	token, err := d.xml.Token()
 	if err != nil {
-		return nil, err
+		return nil, broken(err)
 	}
 	switch t := token.(type) {
 	case xml.StartElement:
@@ -80,14 +88,21 @@ func (d *Decoder) Attr(local string) string {
 
 // Each calls read for every child of the present element, inside of the child. What read leaves of the
 // child is skipped.
-func (d *Decoder) Each(read func(name string) error) error {
+func (d *Decoder) Each(read func(name string) error) error { return d.Mixed(read, nil) }
+
+// Mixed is Each for an element that may have text beside its children, which text gets in pieces.
+func (d *Decoder) Mixed(read func(name string) error, text func(piece string)) error {
 	inside := d.depth
 	for {
 		token, err := d.next()
 		if err != nil {
 			return unexpected(err)
 		}
-		switch token.(type) {
+		switch t := token.(type) {
+		case xml.CharData:
+			if text != nil {
+				text(string(t))
+			}
 		case xml.StartElement:
 			if err := read(d.name); err != nil {
 				return err
@@ -116,7 +131,7 @@ func (d *Decoder) Text() (string, error) {
 		switch t := token.(type) {
 		case xml.CharData:
 			if text.Len()+len(t) > maxText {
-				return "", fmt.Errorf("the text of an element is longer than %d bytes", maxText)
+				return "", ErrTooLong
 			}
 			text.Write(t)
 		case xml.EndElement:
@@ -167,7 +182,25 @@ func (d *Decoder) Document(read func(root string) error) error {
 // unexpected is an end inside of an element.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("the XML is cut off: %w", io.ErrUnexpectedEOF)
+		return errCut
 	}
 	return err
+}
+
+var errCut = fmt.Errorf("the XML is cut off: %w", io.ErrUnexpectedEOF)
+
+// broken says where XML is none, without quoting it, as there may be a ticket in it.
+func broken(err error) error {
+	var e *xml.SyntaxError
+	switch {
+	case errors.Is(err, ErrEncoding):
+		return ErrEncoding
+	case strings.HasPrefix(err.Error(), "xml: unsupported version"):
+		return errors.New("the XML has a version that is not supported")
+	case !errors.As(err, &e):
+		return err
+	case strings.HasPrefix(e.Msg, "unexpected EOF"):
+		return errCut
+	}
+	return fmt.Errorf("the XML makes no sense in line %d", e.Line)
 }

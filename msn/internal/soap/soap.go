@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,13 @@ const (
 	maxAnswer = 32 << 20
 	// timeout is for one request with its redirects (services.md 2).
 	timeout = 30 * time.Second
-	// maxFaultFields bounds what is kept of a fault.
+	// maxFaultFields and maxFaultText bound what is kept of a fault.
 	maxFaultFields = 64
+	maxFaultText   = 16 << 10
+	// maxQuote bounds what errors quote of a server's words, in bytes.
+	maxQuote = 300
+	// maxMoved bounds how many URLs are remembered to have moved.
+	maxMoved = 256
 )
 
 // The namespaces of the two envelopes.
@@ -69,6 +75,8 @@ type Request struct {
 	OnHeader func(*Decoder) error
 	// OnBody is called inside of the first element of the answer's Body; Name of the decoder is its name.
 	OnBody func(*Decoder) error
+	// AnyStatus calls OnBody even if the status tells of a failure; the [*StatusError] follows all the same.
+	AnyStatus bool
 }
 
 // name is the action's last word, for people.
@@ -102,7 +110,7 @@ func (f *Fault) Error() string {
 	if f.Text != "" && f.Text != why {
 		why += ": " + f.Text
 	}
-	return fmt.Sprintf("%s is refused: %.300s", f.Action, oneLine(why))
+	return f.Action + " is refused: " + cut(oneLine(WithoutTickets(why)), maxQuote)
 }
 
 // Has tells whether the fault has a code, be it the fault's own or the service's errorcode.
@@ -123,6 +131,12 @@ func (e *StatusError) Error() string {
 
 // ErrRedirects is for redirects that do not end, or that lead from https to http.
 var ErrRedirects = errors.New("the service redirects")
+
+// ticketText is what a ticket looks like in what a service says about one.
+var ticketText = regexp.MustCompile(`\b([tp])=[^\s<>"',;]{8,}`)
+
+// WithoutTickets hides what looks like tickets in a text, for errors and traces.
+func WithoutTickets(s string) string { return ticketText.ReplaceAllString(s, "$1=***") }
 
 // oneLine makes a text fit for an error.
 func oneLine(s string) string {
@@ -153,7 +167,7 @@ func (r *Request) body() []byte {
 // Call posts a request and reads the answer. The error is a [*Fault], a [*StatusError], the context's, or
 // says what is wrong with the connection or the answer.
 func (c *Caller) Call(ctx context.Context, r Request) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%s: no answer within %s", r.name(), timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, timeoutError{r.name()})
 	defer cancel()
 	err := c.call(ctx, &r)
 	if err != nil && ctx.Err() != nil {
@@ -162,41 +176,72 @@ func (c *Caller) Call(ctx context.Context, r Request) error {
 	return err
 }
 
+// timeoutError is for an answer that takes longer than timeout.
+type timeoutError struct{ name string }
+
+func (e timeoutError) Error() string { return fmt.Sprintf("%s: no answer within %s", e.name, timeout) }
+
+func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
 func (c *Caller) call(ctx context.Context, r *Request) error {
-	at, body := r.URL, r.body()
-	if known := c.remembered(r); known != "" {
-		at = known
-	}
+	body := r.body()
+	at := c.remembered(r)
 	for range maxRedirects + 1 {
 		answer, err := c.post(ctx, at, r, body)
 		if err != nil {
+			c.forget(r)
 			return fmt.Errorf("%s: %w", r.name(), clean(err))
 		}
 		next, err := c.redirected(at, answer)
 		if next == "" && err == nil {
-			if at != r.URL {
-				c.remember(r, at)
-			}
-			return c.read(r, answer)
+			return c.arrived(r, at, answer)
 		}
 		drain(answer.Body)
 		if err != nil {
+			c.forget(r)
 			return fmt.Errorf("%s: %w", r.name(), err)
 		}
 		at = next
 	}
-	c.remember(r, "")
+	c.forget(r)
 	return fmt.Errorf("%s: %w more than %d times", r.name(), ErrRedirects, maxRedirects)
+}
+
+// arrived reads the answer from where redirects ended. That place is remembered if a SOAP service is there.
+func (c *Caller) arrived(r *Request, at string, answer *http.Response) error {
+	err := c.read(r, answer)
+	var fault *Fault
+	if err == nil || errors.As(err, &fault) {
+		c.Moved(r.URL, r.Action, at)
+	} else {
+		c.forget(r)
+	}
+	return err
 }
 
 // clean takes the URL out of an error of net/http: it says nothing new, and may hold a ticket.
 func clean(err error) error {
 	var e *url.Error
-	if errors.As(err, &e) {
-		return e.Err
+	if !errors.As(err, &e) {
+		return err
 	}
-	return err
+	switch text := e.Err.Error(); {
+	case strings.Contains(text, "Location header"):
+		return fmt.Errorf("%w to something that is no URL", ErrRedirects)
+	case strings.Contains(text, "malformed"):
+		return errors.New("the answer is not HTTP")
+	}
+	return &transportError{e.Err}
 }
+
+// transportError is an error of net/http, in one line.
+type transportError struct{ err error }
+
+func (e *transportError) Error() string {
+	return cut(oneLine(WithoutTickets(e.err.Error())), maxQuote)
+}
+
+func (e *transportError) Unwrap() error { return e.err }
 
 func (c *Caller) post(ctx context.Context, at string, r *Request, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, bytes.NewReader(body))
@@ -219,13 +264,21 @@ func (c *Caller) post(ctx context.Context, at string, r *Request, body []byte) (
 	answer, err := c.client().Do(req)
 	c.sent.Add(int64(len(body)))
 	if c.Trace != nil {
-		status := "failed"
-		if err == nil {
-			status = answer.Status
-		}
-		c.Trace(fmt.Sprintf("# POST %s%s %s: %s after %s", req.URL.Host, req.URL.Path, r.name(), oneLine(status), time.Since(begun).Round(time.Millisecond)))
+		c.Trace(traceLine(r, req.URL, answer, time.Since(begun)))
 	}
 	return answer, err
+}
+
+// traceLine tells of a request in one line. What the server says is not in it but for the status.
+func traceLine(r *Request, at *url.URL, answer *http.Response, took time.Duration) string {
+	outcome, what := "failed", ""
+	if answer != nil {
+		outcome = strings.TrimSpace(fmt.Sprintf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode)))
+	}
+	if r.Action != "" {
+		what = " " + r.name()
+	}
+	return fmt.Sprintf("# POST %s%s%s: %s after %s", at.Host, WithoutTickets(at.EscapedPath()), what, outcome, took.Round(time.Millisecond))
 }
 
 // client is the HTTP client with redirects left to us, so that the POST is repeated with its body.
@@ -245,42 +298,69 @@ func (c *Caller) redirected(at string, answer *http.Response) (string, error) {
 	default:
 		return "", nil
 	}
-	to, err := answer.Location()
-	if err != nil || to.Host == "" {
+	return c.Follow(at, answer.Header.Get("Location"))
+}
+
+// Follow says where a redirect leads from a URL: at the location, which may be relative, after MapURL. It is for
+// services that redirect inside of an answer. The error is [ErrRedirects] if there is no location, or one that
+// must not be followed: from https to http, or to no kind of http at all.
+func (c *Caller) Follow(at, location string) (string, error) {
+	from, err := url.Parse(at)
+	if err != nil {
+		return "", errors.New("the URL makes no sense")
+	}
+	to, err := from.Parse(strings.TrimSpace(location))
+	if location == "" || err != nil || to.Host == "" {
 		return "", fmt.Errorf("%w without saying where", ErrRedirects)
 	}
 	next := to.String()
 	if c.MapURL != nil {
 		next = c.MapURL(next)
+		if to, err = url.Parse(next); err != nil || to.Host == "" {
+			return "", fmt.Errorf("%w to what is mapped to no URL", ErrRedirects)
+		}
 	}
-	if strings.HasPrefix(at, "https:") && !strings.HasPrefix(next, "https:") {
-		return "", fmt.Errorf("%w from https to a connection that is not encrypted", ErrRedirects)
-	}
-	if !strings.HasPrefix(next, "https:") && !strings.HasPrefix(next, "http:") {
+	switch {
+	case to.Scheme != "https" && to.Scheme != "http":
 		return "", fmt.Errorf("%w to something that is not http", ErrRedirects)
+	case from.Scheme == "https" && to.Scheme != "https":
+		return "", fmt.Errorf("%w from https to a connection that is not encrypted", ErrRedirects)
 	}
 	return next, nil
 }
 
+// remembered is where a request goes first: its own URL, or where it went before. Moves may follow each other.
 func (c *Caller) remembered(r *Request) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.moved[r.URL+" "+r.Action]
+	at := r.URL
+	for range maxRedirects {
+		next, moved := c.moved[at+" "+r.Action]
+		if !moved {
+			break
+		}
+		at = next
+	}
+	return at
 }
 
-// remember keeps where a request went; "" forgets.
-func (c *Caller) remember(r *Request, at string) {
+// Moved remembers that requests for a URL and action ("" for those without one) go to another URL from now on.
+// Call does so by itself for redirects of HTTP.
+func (c *Caller) Moved(from, action, to string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.moved == nil {
 		c.moved = make(map[string]string)
 	}
-	if at == "" {
-		delete(c.moved, r.URL+" "+r.Action)
-	} else if len(c.moved) < 256 {
-		c.moved[r.URL+" "+r.Action] = at
+	if to == from {
+		delete(c.moved, from+" "+action)
+	} else if len(c.moved) < maxMoved {
+		c.moved[from+" "+action] = to
 	}
 }
+
+// forget makes the next request begin at its own URL.
+func (c *Caller) forget(r *Request) { c.Moved(r.URL, r.Action, r.URL) }
 
 // drain reads a little so that the connection can be used again.
 func drain(body io.ReadCloser) {
@@ -323,7 +403,7 @@ func (c *Caller) read(r *Request, answer *http.Response) error {
 	d := NewDecoder(source)
 	err := d.Document(func(root string) error {
 		if root != "Envelope" {
-			return fmt.Errorf("the answer is <%.40s>, not a SOAP envelope", root)
+			return notEnvelope(root)
 		}
 		return d.Each(func(name string) error { return reading.part(d, name) })
 	})
@@ -338,6 +418,14 @@ func (c *Caller) read(r *Request, answer *http.Response) error {
 		return fmt.Errorf("%s: the answer has no body", r.name())
 	}
 	return nil
+}
+
+// notEnvelope does not quote what the root is, as the server may say anything there.
+func notEnvelope(root string) error {
+	if strings.EqualFold(root, "html") {
+		return errors.New("the answer is a web page, not a SOAP envelope")
+	}
+	return errors.New("the answer is not a SOAP envelope")
 }
 
 // reading is an answer being read.
@@ -362,7 +450,7 @@ func (a *reading) part(d *Decoder, name string) error {
 			switch {
 			case name == "Fault":
 				return a.readFault(d)
-			case a.body || a.status > 299:
+			case a.body || a.status > 299 && !a.request.AnyStatus:
 				return nil
 			}
 			a.body = true
@@ -375,13 +463,22 @@ func (a *reading) part(d *Decoder, name string) error {
 	return nil
 }
 
-// readFault collects the texts of a fault. It is kept even if what follows is cut off.
+// readFault keeps a fault even if what follows in it is cut off.
 func (a *reading) readFault(d *Decoder) error {
-	f := &Fault{Action: a.request.name(), Status: a.status, Detail: make(map[string]string)}
-	a.fault = f
-	return f.collect(d)
+	var err error
+	a.fault, err = ReadFault(d)
+	a.fault.Action, a.fault.Status = a.request.name(), a.status
+	return err
 }
 
+// ReadFault reads the fault that the decoder stands in, for services that put faults inside of their answers.
+// What came before an error is in the fault nevertheless, which is never nil.
+func ReadFault(d *Decoder) (*Fault, error) {
+	f := &Fault{Detail: make(map[string]string)}
+	return f, f.collect(d)
+}
+
+// collect takes the texts out of the present element.
 func (f *Fault) collect(d *Decoder) error {
 	return d.Each(func(name string) error {
 		switch name {
@@ -392,16 +489,30 @@ func (f *Fault) collect(d *Decoder) error {
 		if err != nil {
 			return err
 		}
-		switch name {
-		case "faultcode", "Value": // of SOAP 1.2 codes the innermost comes last
-			f.Code = text[strings.LastIndexByte(text, ':')+1:]
-		case "faultstring", "Text":
-			f.Text = text
-		default:
-			if _, has := f.Detail[name]; !has && len(f.Detail) < maxFaultFields {
-				f.Detail[name] = text
-			}
-		}
+		f.set(name, cut(text, maxFaultText))
 		return nil
 	})
+}
+
+func (f *Fault) set(name, text string) {
+	switch name {
+	case "faultcode", "Value": // of SOAP 1.2 codes the innermost comes last
+		f.Code = text[strings.LastIndexByte(text, ':')+1:]
+	case "faultstring", "Text":
+		if f.Text == "" { // of several languages the first
+			f.Text = text
+		}
+	default:
+		if _, has := f.Detail[name]; !has && len(f.Detail) < maxFaultFields {
+			f.Detail[name] = text
+		}
+	}
+}
+
+// cut is the beginning of a text, up to a number of bytes.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
 }

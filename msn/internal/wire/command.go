@@ -12,11 +12,14 @@ type Side uint8
 const (
 	FromClient Side = iota
 	FromServer
+	// FromClient24 and FromServer24 are the ends of a connection that speaks MSNP24, which has an alphabet of its own.
+	FromClient24
+	FromServer24
 )
 
 // String is the letter of the notation: "C" for the client, "S" for the server.
 func (s Side) String() string {
-	if s == FromServer {
+	if s == FromServer || s == FromServer24 {
 		return "S"
 	}
 	return "C"

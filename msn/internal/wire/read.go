@@ -203,7 +203,7 @@ func commandName(word string, from Side) (string, error) {
 		return "", syntaxError(word, "no command word")
 	}
 	if digits(word) {
-		if from == FromClient {
+		if from == FromClient || from == FromClient24 {
 			return "", syntaxError(word, "error number from a client")
 		}
 		return word, nil

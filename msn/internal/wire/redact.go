@@ -12,9 +12,13 @@ const hidden = "***"
 // Redact returns the command without its secrets, for traces; each is replaced by "***". These are what a client answers to a
 // sign-in challenge (USR: hashes, passwords, tickets), the cookies of switchboards (XFR, RNG, USR, ANS), the answer to a
 // challenge (QRY), the addresses and ids that open a mailbox (URL), the MSPAuth cookie of the profile, and the credentials of
-// relays (UUN and UBN of type 10, SDG of type Signal/Turn). The command given is not changed. When in doubt, it hides.
+// relays (UUN and UBN of type 10, SDG of type Signal/Turn). Of MSNP24 it is the ticket, the answer to the challenge and the state
+// of a redirect. The command given is not changed. When in doubt, it hides.
 func Redact(cmd Command, from Side) Command {
 	cmd.Args = slices.Clone(cmd.Args)
+	if from == FromClient24 || from == FromServer24 {
+		return redact24(cmd)
+	}
 	switch cmd.Name {
 	case "USR":
 		if from == FromClient {

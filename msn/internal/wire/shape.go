@@ -78,6 +78,9 @@ var serverShapes = map[string]shape{
 
 // shapeOf never fails: what is in no table has a shape as well.
 func shapeOf(name string, from Side) shape {
+	if from == FromClient24 || from == FromServer24 {
+		return shape{leadingNumber, always}
+	}
 	if from == FromClient {
 		if s, ok := clientShapes[name]; ok {
 			return s

@@ -79,7 +79,15 @@ func FormatTranscript(lines []Line) string {
 // empty lines mean nothing. The commands are those a [Reader] would return. The length on a line must be that of the payload
 // below it. Errors name the line.
 func ParseTranscript(r io.Reader) ([]Line, error) {
-	p := transcriptParser{size: -1}
+	return parseTranscript(r, transcriptParser{size: -1, client: FromClient, server: FromServer})
+}
+
+// ParseTranscript24 reads a dialogue of MSNP24 in the same notation.
+func ParseTranscript24(r io.Reader) ([]Line, error) {
+	return parseTranscript(r, transcriptParser{size: -1, client: FromClient24, server: FromServer24})
+}
+
+func parseTranscript(r io.Reader, p transcriptParser) ([]Line, error) {
 	scan := bufio.NewScanner(r)
 	scan.Buffer(nil, len(`\xHH`)*(MaxPayload+MaxLine))
 	for scan.Scan() {
@@ -101,6 +109,8 @@ func ParseTranscript(r io.Reader) ([]Line, error) {
 }
 
 type transcriptParser struct {
+	client, server Side
+
 	lines   []Line
 	comment []string
 	at      int // line number
@@ -129,10 +139,10 @@ func (p *transcriptParser) line(text string) error {
 	if strings.TrimRight(text, " ") == "" {
 		return nil
 	}
-	from := FromServer
+	from := p.server
 	rest, ok := strings.CutPrefix(text, "S: ")
 	if !ok {
-		from = FromClient
+		from = p.client
 		if rest, ok = strings.CutPrefix(text, "C: "); !ok {
 			return p.errorf("starts with none of C:, S:, | and #")
 		}
