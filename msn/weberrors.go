@@ -7,6 +7,7 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/abch"
 	"github.com/matrix-msn/matrix-msn/msn/internal/oim"
 	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
+	"github.com/matrix-msn/matrix-msn/msn/internal/storage"
 	"github.com/matrix-msn/matrix-msn/msn/internal/tickets"
 )
 
@@ -54,6 +55,7 @@ var serviceMeanings = meanings{
 	{abch.ErrStaleTicket, ErrStaleTicket},
 	{abch.ErrSessionLost, ErrSessionLost},
 	{oim.ErrStaleTicket, ErrStaleTicket},
+	{storage.ErrStaleTicket, ErrStaleTicket},
 	{oim.ErrThrottled, ErrTooFast},
 	{oim.ErrRefused, ErrContactBlocked},
 }
@@ -81,5 +83,5 @@ func serviceError(err error) error {
 
 // stale tells whether a service wants a new ticket.
 func stale(err error) bool {
-	return errors.Is(err, abch.ErrStaleTicket) || errors.Is(err, oim.ErrStaleTicket)
+	return errors.Is(err, abch.ErrStaleTicket) || errors.Is(err, oim.ErrStaleTicket) || errors.Is(err, storage.ErrStaleTicket)
 }
