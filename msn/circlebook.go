@@ -72,10 +72,10 @@ func (s *circleState) readMembers(ctx context.Context, nc *notificationConn) err
 			continue
 		}
 		m := CircleMember{Passport: passport, FriendlyName: contact.DisplayName, Role: CircleRole(n.RelationshipRole)}
-		switch n.RelationshipState {
-		case abch.StateWaiting:
+		switch { // the type comes first: there are services that give somebody invited the state of who has left
+		case contact.Type == abch.TypePending, n.RelationshipState == abch.StateWaiting:
 			m.Role = RoleInvited
-		case abch.StateLeft, abch.StateRejected:
+		case n.RelationshipState == abch.StateLeft, n.RelationshipState == abch.StateRejected:
 			continue
 		}
 		s.ids[passport] = contact.ID
@@ -158,9 +158,12 @@ func (c *Client) InviteToCircle(ctx context.Context, id, passport, text string) 
 	}
 	_, account := SplitPassport(passport)
 	err = nc.web.do(ctx, func(ctx context.Context) error {
-		contact, err := nc.web.book.CreateContact(ctx, s.circle.ID, account)
-		if err != nil {
-			return err
+		contact, known := s.ids[passport] // what a service says of one who is in the book already may be nonsense
+		if !known {
+			var err error
+			if contact, err = nc.web.book.CreateContact(ctx, s.circle.ID, account); err != nil {
+				return err
+			}
 		}
 		return nc.web.book.ManageWLConnection(ctx, s.circle.ID, contact, abch.ActionAdd, abch.RelationCircle, abch.RoleMember, text)
 	})

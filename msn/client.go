@@ -105,6 +105,8 @@ type Client struct {
 	dial   *dialer
 	roster *roster
 	chats  chats
+	// objects are what is fetched from others and served to them.
+	objects transfers
 
 	presence throttle[Presence]
 	personal throttle[PersonalMessage]

@@ -57,6 +57,7 @@ type notificationConn struct {
 	// placeName and announced are what my other places were told last.
 	placeName string
 	announced Presence
+	picture   *MSNObject // mine, announced with every status
 	received  int
 	sentHere  int
 	stale     bool // the address book has changed since it was read
@@ -485,6 +486,12 @@ func (nc *notificationConn) announce(ctx context.Context, p Presence) error {
 		p.Status = Online
 	}
 	p.Capabilities = nc.dialect.withCapabilities(p.Capabilities)
+	nc.mu.Lock()
+	if p.Object == nil {
+		p.Object = nc.picture
+	}
+	nc.announced = p
+	nc.mu.Unlock()
 	if nc.dialect.documents {
 		return nc.publishPresence(ctx, p)
 	}

@@ -68,7 +68,6 @@ func (nc *notificationConn) introduce(ctx context.Context, p Presence) error {
 		return nil
 	}
 	nc.mu.Lock()
-	nc.announced = p
 	name := nc.placeName
 	nc.mu.Unlock()
 	if nc.dialect.documents {

@@ -452,6 +452,10 @@ func (sb *switchboard) deliver(ctx context.Context, from, name string, payload [
 	if err != nil {
 		m = &Unknown{Body: payload}
 	}
+	if data, ok := m.(*P2PData); ok {
+		sb.client.objects.received(sb, from, data)
+		return
+	}
 	sb.mu.Lock()
 	sb.received++
 	event := MessageReceived{

@@ -48,7 +48,6 @@ func (nc *notificationConn) publishParts(ctx context.Context, parts ...userdoc.P
 // publishPresence is what CHG and the documents about places were before MSNP21.
 func (nc *notificationConn) publishPresence(ctx context.Context, p Presence) error {
 	nc.mu.Lock()
-	nc.announced = p
 	place := nc.placeName
 	nc.mu.Unlock()
 	picture := ""

@@ -1,6 +1,7 @@
 package msntest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha1"
@@ -34,12 +35,26 @@ type account struct {
 	groups  []*group
 	nextID  int
 
-	session *session // signed in there
+	network  int        // msn.NetworkMSN, or that of a partner
+	sessions []*session // signed in there, in the order of their coming
+	face     face       // what they show together
+	leaving  *session   // while it is told that one has gone
+
+	web webState // what the web services keep of it
+}
+
+// session is the one that signed in first, nil if nobody is signed in.
+func (a *account) session() *session {
+	if len(a.sessions) == 0 {
+		return nil
+	}
+	return a.sessions[0]
 }
 
 // entry is somebody on an account's lists.
 type entry struct {
 	passport string
+	network  int    // if it has no account, 0 for msn.NetworkMSN
 	name     string // own view of the name, "" means the live one
 	lists    msn.List
 	guid     string
@@ -115,7 +130,8 @@ func (s *Server) addAccount(a Account) error {
 	sum := sha1.Sum([]byte(passport))
 	acc := &account{
 		passport: passport, password: a.Password, name: a.FriendlyName, unverified: a.Unverified, email: a.Email,
-		member: binary.BigEndian.Uint64(sum[:]), privacy: a.Privacy, prompt: "A", phones: map[string]string{},
+		network: cmp.Or(a.Network, msn.NetworkMSN),
+		member:  binary.BigEndian.Uint64(sum[:]), privacy: a.Privacy, prompt: "A", phones: map[string]string{},
 		serial: 1, settingsAt: s.now(), listAt: s.now(), entries: map[string]*entry{}, nextID: 1,
 	}
 	if acc.name == "" {
@@ -128,6 +144,7 @@ func (s *Server) addAccount(a Account) error {
 	for _, name := range a.Groups {
 		acc.addGroup(name)
 	}
+	acc.web.noBook = a.NoAddressBook
 	s.accounts[passport] = acc
 	return nil
 }
@@ -337,6 +354,27 @@ type AccountState struct {
 	Serial int
 	// Switchboards is the number of switchboards that the account is in.
 	Switchboards int
+	// Endpoints are its sessions in the order of their coming: one at most below MSNP16.
+	Endpoints []EndpointState
+	// Circles are the ids of the circles that it belongs to or is invited to.
+	Circles []string
+}
+
+// EndpointState is one session of an account.
+type EndpointState struct {
+	// ID is the GUID of the machine in lower case without braces, "" below MSNP16.
+	ID      string
+	Version msn.Version
+	// Name, Client, Idle and Status are what the endpoint tells of itself (PrivateEndpointData, core.md 8.4).
+	Name         string
+	Client       msn.ClientType
+	Idle         bool
+	Status       msn.Status
+	Capabilities msn.Capabilities
+	// Listed tells whether it has sent its lists (ADL), always true below MSNP13. InCircles are the circles in which it
+	// takes part.
+	Listed    bool
+	InCircles []string
 }
 
 // On tells whether somebody is on all the given lists of the account.
@@ -361,19 +399,23 @@ func (s *Server) state(passport string) AccountState {
 		Exists: true, Passport: a.passport, FriendlyName: a.name, Status: msn.Offline, Privacy: a.privacy, Prompt: a.prompt,
 		Phones: maps.Clone(a.phones), Serial: a.serial,
 	}
-	if n := a.session; n != nil {
+	if n := a.session(); n != nil {
 		state.SignedIn, state.Version = true, n.dialect.version
-		if n.status != "" {
-			state.Status = n.status
+		if a.face.status != "" {
+			state.Status = a.face.status
 		}
-		state.Capabilities, state.Object, state.PersonalMessage = n.capabilities, n.object, slices.Clone(n.message)
+		state.Capabilities, state.Object, state.PersonalMessage = a.face.capabilities, a.face.object, slices.Clone(a.face.message)
+	}
+	for _, n := range a.sessions {
+		state.Endpoints = append(state.Endpoints, n.endpointState())
 	}
 	for _, g := range a.groups {
 		state.Groups = append(state.Groups, msn.Group{ID: g.guid, Name: g.name})
 	}
 	for _, e := range a.order {
 		c := msn.Contact{
-			Passport: e.passport, FriendlyName: s.nameFor(e), Lists: e.lists, NetworkID: 1, Phones: maps.Clone(e.phones),
+			Passport: e.passport, FriendlyName: s.nameFor(e), Lists: e.lists, NetworkID: s.networkOf(e.passport),
+			Phones: maps.Clone(e.phones),
 		}
 		if e.lists&msn.ForwardList != 0 {
 			c.ID = e.guid
@@ -383,6 +425,12 @@ func (s *Server) state(passport string) AccountState {
 		}
 		state.Contacts = append(state.Contacts, c)
 	}
+	for id, c := range s.circles {
+		if slices.ContainsFunc(c.members, func(m *circleMember) bool { return m.passport == a.passport }) {
+			state.Circles = append(state.Circles, id)
+		}
+	}
+	slices.Sort(state.Circles)
 	for _, sb := range s.switchboards {
 		if sb.find(a.passport) != nil {
 			state.Switchboards++
@@ -434,16 +482,18 @@ func (s *Server) WaitStatus(ctx context.Context, passport string, status msn.Sta
 	return s.Watch(ctx, passport, func(a AccountState) bool { return a.Status == status })
 }
 
-// Kick signs an account out at the notification server: OUT with a reason ("OTH", "SSD", "MIG" ...), or plain OUT. It says
+// Kick signs all endpoints of an account out at the notification server: OUT with a reason ("OTH", "SSD", "MIG" ...), or plain OUT. It says
 // whether the account was signed in. Its switchboards stay.
 func (s *Server) Kick(passport, reason string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[strings.ToLower(passport)]
-	if a == nil || a.session == nil {
+	if a == nil || len(a.sessions) == 0 {
 		return false
 	}
-	s.tellOut(a.session.conn, reason)
+	for _, n := range slices.Clone(a.sessions) {
+		s.tellOut(n.conn, reason)
+	}
 	return true
 }
 

@@ -227,8 +227,14 @@ func withValue(key, value string) []string {
 	return []string{key, wire.Encode(value)}
 }
 
-// knows tells whether an entry can be told in this dialect: phones cannot before MSNP11.
-func (n *session) knows(e *entry) bool { return n.dialect.telephones || !isTelephone(e.passport) }
+// knows tells whether an entry can be told in this dialect: phones cannot before MSNP11,
+// as other networks cannot before MSNP14.
+func (n *session) knows(e *entry) bool {
+	if isTelephone(e.passport) {
+		return n.dialect.telephones
+	}
+	return n.dialect.federated || n.conn.srv.networkOf(e.passport) == msn.NetworkMSN
+}
 
 func (n *session) known() []*entry {
 	var known []*entry

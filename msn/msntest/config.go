@@ -29,6 +29,19 @@ type Config struct {
 	// NSAddr, SBAddr, HTTPAddr and DSAddr are the addresses to listen on, as for net.Listen; empty means a free port of
 	// 127.0.0.1. DSAddr turns Dispatch on.
 	NSAddr, SBAddr, HTTPAddr, DSAddr string
+	// HTTPS starts the HTTP services a second time behind TLS, at HTTPSAddr (which turns it on) or a free port of 127.0.0.1,
+	// with the certificate of TLS, or one made then if TLS is nil; see [Server.CA].
+	HTTPS     bool
+	HTTPSAddr string
+	// Circles, Requests and Offline are there from the start; see [Server.AddCircle], [Server.AskFor] and
+	// [Server.LeaveOffline].
+	Circles  []Circle
+	Requests []Request
+	Offline  []Offline
+	// MSNP24 starts a server that speaks MSNP24 as well, of which only a simulation is possible (core.md 14). MSNP24Addr is the
+	// address to listen on, as above, and turns it on.
+	MSNP24     bool
+	MSNP24Addr string
 	// PublicHost is the host that clients are told in XFR and RNG; empty means the one that they reached the service by.
 	PublicHost string
 	// Trace, if not nil, gets the dialogues of all connections in the notation of wire.FormatCommand, secrets replaced by ***.
@@ -44,6 +57,9 @@ type Config struct {
 
 // Account is one MSN account. The zero values of the optional fields are those of a fresh account.
 type Account struct {
+	// Network is the network that the account belongs to; 0 means MSN's. People of another one, 32 for Yahoo's, are reached by
+	// UUM and not in switchboards; for the test's sake they sign in here like everybody else.
+	Network int
 	// Passport is the address, kept in lower case. Password is in clear, since MSNP2-7 prove it by a hash of a fresh
 	// challenge (core.md 5.5).
 	Passport, Password string
@@ -65,6 +81,9 @@ type Account struct {
 	Privacy msn.Privacy
 	// Phones are the phone settings by key: PHH, PHW, PHM, MOB, MBE (core.md 7.4).
 	Phones map[string]string
+	// NoAddressBook makes the address book services answer ABDoesNotExist until the client makes a book by ABAdd
+	// (services.md 8.4). The lists are there all the same.
+	NoAddressBook bool
 }
 
 // Preset is one entry of an account's lists at its start.
@@ -88,7 +107,8 @@ type Quirks struct {
 	NoChallenge bool
 	// ChallengeEvery repeats CHL after the one that follows the first CHG; 0 means never.
 	ChallengeEvery time.Duration
-	// IgnoreUnknown passes over unknown and misplaced commands in silence; otherwise they close the connection.
+	// IgnoreUnknown passes over unknown and misplaced commands in silence, but for those of other versions; otherwise they close
+	// the connection.
 	IgnoreUnknown bool
 	// AcceptAll answers MSG of type A and D with ACK even if nobody is there to get it.
 	AcceptAll bool
@@ -98,8 +118,51 @@ type Quirks struct {
 	BareTickets bool
 	// HexSessions makes switchboard session ids of 31 hex digits; otherwise they are decimal numbers.
 	HexSessions bool
+	// ListsByADL makes ADL and RML change the lists that are kept, all but the first ADL, whose content is ignored: every
+	// session sees all contacts. Several domains in one document are taken for the last one, one unknown address refuses all,
+	// and a document that makes no sense ends the connection; FQY takes one address and calls every network MSN's. Otherwise
+	// they hold for the session alone, and the address book services change lists.
+	ListsByADL bool
+	// LooseProof accepts USR SSO S of MSNP15 without proof of the ticket's secret, does not answer it in MSNP16+, and refuses a
+	// wrong ticket for circles with 911 instead of 935, without closing.
+	LooseProof bool
+	// KeptMessages keeps personal messages when somebody signs out.
+	KeptMessages bool
+	// OwnMarkup writes UBX with other escapes than it came with; in MSNP13-15 it may be no XML then.
+	OwnMarkup bool
+	// BarePlaces takes the capabilities of an endpoint from CHG only, and tells a new endpoint of itself and the others in two
+	// steps, first with an empty UBX.
+	BarePlaces bool
+	// EarlyNotices tells MSNP8 to 12 too of changes of the address book (NOT).
+	EarlyNotices bool
+	// TwiceInRoster lists people with two endpoints twice in IRO to clients below MSNP16.
+	TwiceInRoster bool
+	// StrictOffline takes UUM to network 1 for an offline message only if it has Dest-Agent: client, and drops it if the other
+	// is online.
+	StrictOffline bool
 	// KeepGateway never tells the end of a gateway session (Session=close) and never holds a poll.
 	KeepGateway bool
+
+	// SharedTicket gives one ticket for all sites, written as the site's own, and numbers the tickets of RST from the first
+	// site that was asked for, so that the first after the token broker's is Compact2. Web services take it as long as a
+	// session lives that signed in with it, whatever its age, and answer 403 without a body otherwise.
+	SharedTicket bool
+	// LooseBook makes the address book Escargot's (services.md 18): contacts and members have the id of their account, all
+	// was changed just now, people on PL are left out elsewhere, nobody is put on AL by the way, messages of requests are
+	// dropped, the own name is not taken, deltas and unknown actions are refused with status 200, and there is no ABAdd.
+	LooseBook bool
+	// LooseOffline takes any lock key but an empty one for offline messages, and has no answer to GetMetadata without
+	// content.
+	LooseOffline bool
+	// ReadyProfile has a roaming profile for everybody; otherwise there is none before CreateProfile.
+	ReadyProfile bool
+	// Deltas serves requests for what has changed in lists and address book; otherwise they are refused (FullSyncRequired).
+	Deltas bool
+	// PasswordCut is how much of a password counts, at the nexus and at RST, in bytes; 0 means all of it. Passport took 16.
+	PasswordCut int
+	// OfflinePerMinute is how many offline messages one may leave in a minute by web service before it refuses
+	// (SenderThrottleLimitExceeded); 0 means 60, negative any number.
+	OfflinePerMinute int
 
 	// ForwardLimit is the number of contacts on FL (error 210); 0 means 600.
 	ForwardLimit int
@@ -107,6 +170,8 @@ type Quirks struct {
 	GroupLimit int
 	// SwitchboardLimit is the number of people in a switchboard (error 920); 0 means 20.
 	SwitchboardLimit int
+	// EndpointLimit is the number of endpoints of one account (error 734); 0 means 5.
+	EndpointLimit int
 	// SwitchboardIdle closes a switchboard without traffic; 0 means 5 minutes, negative never.
 	SwitchboardIdle time.Duration
 	// SignInTimeout closes connections that do not get through USR or ANS; 0 means 60 s.
@@ -115,15 +180,19 @@ type Quirks struct {
 	CookieLife time.Duration
 	// TicketLife is how long a Passport ticket is good; 0 means 24 h.
 	TicketLife time.Duration
+	// RSTLife is the same for tickets of RST and RST2; 0 means TicketLife.
+	RSTLife time.Duration
 	// GatewayExpiry ends gateway sessions without request; 0 means 60 s.
 	GatewayExpiry time.Duration
 }
 
-// EscargotQuirks is how the third-party server Escargot differs (escargot.md), as far as MSNP2-12 show it.
+// EscargotQuirks is how the third-party server Escargot differs (escargot.md).
 func EscargotQuirks() Quirks {
 	return Quirks{
 		NoChallenge: true, LenientChallenge: true, IgnoreUnknown: true, AcceptAll: true, EmptyObject: true, BareTickets: true,
-		HexSessions: true, KeepGateway: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
+		HexSessions: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
+		BarePlaces: true, EarlyNotices: true, TwiceInRoster: true, StrictOffline: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
+		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
 	}
 }
 
@@ -145,10 +214,13 @@ func (q Quirks) withDefaults() Quirks {
 	number(&q.ForwardLimit, 600)
 	number(&q.GroupLimit, 30)
 	number(&q.SwitchboardLimit, 20)
+	number(&q.EndpointLimit, 5)
 	duration(&q.SwitchboardIdle, 5*time.Minute)
 	duration(&q.SignInTimeout, time.Minute)
 	duration(&q.CookieLife, 2*time.Minute)
 	duration(&q.TicketLife, 24*time.Hour)
+	duration(&q.RSTLife, q.TicketLife)
+	number(&q.OfflinePerMinute, 60)
 	duration(&q.GatewayExpiry, time.Minute)
 	return q
 }
@@ -161,7 +233,8 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("at most %d connections: not below 0", cfg.MaxConnections)
 	}
 	for _, listen := range []struct{ name, addr string }{
-		{"notification", cfg.NSAddr}, {"switchboard", cfg.SBAddr}, {"HTTP", cfg.HTTPAddr}, {"dispatch", cfg.DSAddr},
+		{"notification", cfg.NSAddr}, {"switchboard", cfg.SBAddr}, {"HTTP", cfg.HTTPAddr}, {"dispatch", cfg.DSAddr}, {"HTTPS", cfg.HTTPSAddr},
+		{"MSNP24", cfg.MSNP24Addr},
 	} {
 		if listen.addr == "" {
 			continue

@@ -16,10 +16,26 @@ const (
 	dispatch kind = iota
 	notification
 	switchboards
+	messenger24 // a notification server that speaks MSNP24
 )
 
 // String is the abbreviation that the protocol uses.
-func (k kind) String() string { return [...]string{"DS", "NS", "SB"}[k] }
+func (k kind) String() string { return [...]string{"DS", "NS", "SB", "MSNP24"}[k] }
+
+// client and server are the two ends in the alphabet of that kind.
+func (k kind) client() wire.Side {
+	if k == messenger24 {
+		return wire.FromClient24
+	}
+	return wire.FromClient
+}
+
+func (k kind) server() wire.Side {
+	if k == messenger24 {
+		return wire.FromServer24
+	}
+	return wire.FromServer
+}
 
 // conn is one connection of a client, by TCP, TLS or the gateway. All fields but link and out are guarded by the Server's lock.
 type conn struct {
@@ -61,11 +77,19 @@ func (c *conn) passport() string {
 
 // send writes one command. It says whether the command was taken for writing. The lock is held.
 func (c *conn) send(cmd wire.Command) bool {
+	if t, ok := c.peer.(*interpreter); ok {
+		return t.interpret(cmd)
+	}
+	return c.transmit(cmd)
+}
+
+// transmit is send without an interpreter.
+func (c *conn) transmit(cmd wire.Command) bool {
 	if c.over || c.srv.faultsFor(c).Silent {
 		return false
 	}
-	c.srv.trace(c, cmd, wire.FromServer)
-	if c.out.add(cmd.Append(nil, wire.FromServer)) {
+	c.srv.trace(c, cmd, c.kind.server())
+	if c.out.add(cmd.Append(nil, c.kind.server())) {
 		return true
 	}
 	c.srv.doomed = append(c.srv.doomed, c)
@@ -135,7 +159,7 @@ func (c *conn) end() {
 
 // serve reads and handles commands until the connection ends. It is the reading goroutine.
 func (c *conn) serve() {
-	reader := wire.NewReader(c.link, wire.FromClient)
+	reader := wire.NewReader(c.link, c.kind.client())
 	for {
 		cmd, err := reader.Read()
 		if err != nil {
@@ -177,4 +201,12 @@ func (c *conn) write(nc net.Conn) {
 		}
 	}
 	_ = nc.Close() // it is over
+}
+
+// pushEnvelope sends NFY PUT, NFY DEL or SDG.
+func (c *conn) pushEnvelope(name, verb string, payload []byte) bool {
+	if verb == "" {
+		return c.send(wire.Command{Name: name, HasTrID: true, Payload: payload})
+	}
+	return c.send(wire.Command{Name: name, Args: []string{verb}, Payload: payload})
 }

@@ -3,6 +3,7 @@ package msntest
 import (
 	"bufio"
 	"crypto/md5"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -30,11 +31,12 @@ import (
 //	alice closed                        the server closes now
 //	alice hangs up
 //	alice signs in MSNP8               as NAME@example.com with the fixture's password; everything up to the profile
+//	alice lists bob=3 carol=4          the first ADL, with these bits
 //
 // In what is expected, * is any one argument, ... any rest, $x one argument that is kept under that name (and must be the same
-// the next time). In what is sent, $x is what was kept, md5($x,password), ticket(address,password) and qry($x,product) are
-// computed. Connections are opened at their first mention: to the dispatch server for names ending in :ds, to a switchboard
-// for :sb, :sb2 and so on.
+// the next time). In what is sent, $x is what was kept, md5($x,password), ticket(address,password), sso($x,address,password),
+// sha(address) and qry($x,product) are computed; guid(alice:home) is the machine GUID of that connection, in both directions. Connections are opened at their first mention: to the dispatch server for names ending in :ds, to a switchboard
+// for :sb, :sb2 and so on, to the server of MSNP24 for :24.
 //
 // Every dialogue meets the same service, fixture.
 
@@ -60,6 +62,10 @@ func fixture() Config {
 			{
 				Passport: "dave@example.com", Password: "dave", FriendlyName: "Dave",
 				Contacts: []Preset{{Passport: "alice@example.com", Lists: msn.ForwardList | msn.AllowList}},
+			},
+			{
+				Passport: "erin@yahoo.example", Network: msn.NetworkYahoo, Password: "erin", FriendlyName: "Erin",
+				Friends: []string{"alice@example.com"},
 			},
 			{
 				Passport: "mallory@example.com", Password: "mallory", FriendlyName: "Mallory",
@@ -99,8 +105,9 @@ type player struct {
 
 // raw is one plain connection.
 type raw struct {
-	nc net.Conn
-	in *bufio.Reader
+	nc  net.Conn
+	in  *bufio.Reader
+	all bool // every command has a payload, as in MSNP24
 }
 
 func play(t *testing.T, s *Server, script string) *player {
@@ -149,6 +156,8 @@ func (p *player) step(line string, hasPayload bool, payload string) {
 		delete(p.conns, who)
 	case strings.HasPrefix(rest, "signs in "):
 		p.signIn(who, strings.TrimPrefix(rest, "signs in "))
+	case strings.HasPrefix(rest, "lists "):
+		p.lists(who, strings.TrimPrefix(rest, "lists "))
 	case strings.HasPrefix(rest, "C: "):
 		text := p.fill(strings.TrimPrefix(rest, "C: "))
 		if hasPayload {
@@ -167,7 +176,15 @@ func (p *player) step(line string, hasPayload bool, payload string) {
 
 // passwords are those of the fixture.
 var passwords = map[string]string{
-	"alice": "secret", "bob": "builder:yes", "carol": "carol", "dave": "dave", "mallory": "mallory",
+	"alice": "secret", "bob": "builder:yes", "carol": "carol", "dave": "dave", "mallory": "mallory", "erin": "erin",
+}
+
+// addressOf is the account of a name in a dialogue.
+func addressOf(name string) string {
+	if name == "erin" {
+		return "erin@yahoo.example"
+	}
+	return name + "@example.com"
 }
 
 // signIn plays a whole sign-in, without CHG.
@@ -182,14 +199,33 @@ func (p *player) signIn(who, version string) {
 	if number < 8 {
 		script += "{x} C: USR 3 MD5 I {a}\n{x} S: USR 3 MD5 S ${x}\n{x} C: USR 4 MD5 S md5(${x},{p})\n{x} S: USR 4 OK {a} ...\n"
 	} else {
-		script += "{x} C: USR 3 TWN I {a}\n{x} S: USR 3 TWN S *\n{x} C: USR 4 TWN S ticket({a},{p})\n{x} S: USR 4 OK {a} ...\n"
+		gcf := ""
+		if number >= 13 {
+			gcf = "{x} S: GCF 0 #\n"
+		}
+		switch {
+		case number < 15:
+			script += "{x} C: USR 3 TWN I {a}\n" + gcf + "{x} S: USR 3 TWN S *\n{x} C: USR 4 TWN S ticket({a},{p})\n"
+		case number < 16:
+			script += "{x} C: USR 3 SSO I {a}\n" + gcf + "{x} S: USR 3 SSO S MBI_KEY_OLD ${x}\n{x} C: USR 4 SSO S sso(${x},{a},{p})\n"
+		default:
+			script += "{x} C: USR 3 SSO I {a}\n" + gcf + "{x} S: USR 3 SSO S MBI_KEY_OLD ${x}\n{x} C: USR 4 SSO S sso(${x},{a},{p}) {guid({who})}\n"
+		}
+		script += "{x} S: USR 4 OK {a} ...\n"
 	}
-	if number >= 11 {
+	switch {
+	case number >= 21:
+		script += "{x} S: CHL 0 *\n{x} S: NFY PUT #\n"
+	case number >= 11:
 		script += "{x} S: SBS 0 null\n"
 	}
 	script += "{x} S: MSG Hotmail Hotmail #"
-	delete(p.kept, who)
-	p.play(strings.NewReplacer("{x}", who, "{v}", version, "{a}", name+"@example.com", "{p}", passwords[name]).Replace(script))
+	if number >= 16 && number < 21 && !strings.Contains(who, ":") { // a further endpoint gets more, each test says what
+		script += "\n{x} S: UBX ..."
+	}
+	kept := strings.ReplaceAll(who, ":", "")
+	delete(p.kept, kept)
+	p.play(strings.NewReplacer("${x}", "$"+kept, "{who}", who, "{x}", who, "{v}", version, "{a}", addressOf(name), "{p}", passwords[name]).Replace(script))
 }
 
 func (p *player) expect(c *raw, want string, hasPayload bool, payload string) {
@@ -198,6 +234,7 @@ func (p *player) expect(c *raw, want string, hasPayload bool, payload string) {
 	if err != nil {
 		p.t.Fatalf("%s: %v", p.line, err)
 	}
+	want, payload = p.compute(want), p.compute(payload)
 	if hasPayload {
 		want = strings.Replace(want, "#", strconv.Itoa(len(payload)), 1)
 		if string(body) != payload {
@@ -239,6 +276,8 @@ func (p *player) conn(who string) *raw {
 		to = switchboards
 	} else if suffix == "ds" {
 		to = dispatch
+	} else if suffix == "24" {
+		to = messenger24
 	}
 	if p.pipes {
 		near, far := net.Pipe()
@@ -247,6 +286,7 @@ func (p *player) conn(who string) *raw {
 	} else {
 		p.conns[who] = dialRaw(p.t, p.s.listening.addr(to))
 	}
+	p.conns[who].all = to == messenger24
 	return p.conns[who]
 }
 
@@ -269,7 +309,7 @@ func md5Hex(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// read reads a line, and its payload if it has one (core.md 2.3, as far as MSNP12 goes).
+// read reads a line, and its payload if it has one (core.md 2.3).
 func (c *raw) read() (string, []byte, error) {
 	line, err := c.in.ReadString('\n')
 	if err != nil {
@@ -282,21 +322,38 @@ func (c *raw) read() (string, []byte, error) {
 	if !ok {
 		return "", nil, fmt.Errorf("line %q without CR LF", line)
 	}
+	if c.all {
+		return c.payload(line)
+	}
 	switch line[:min(3, len(line))] {
-	case "MSG", "NOT", "IPG", "GCF", "UBX":
-		size, err := strconv.Atoi(line[strings.LastIndexByte(line, ' ')+1:])
-		if err != nil {
-			return "", nil, fmt.Errorf("line %q: %w", line, err)
+	case "ADL", "RML", "FQY", "PUT", "DEL":
+		if fields := strings.Fields(line); strings.Trim(fields[len(fields)-1], "0123456789") != "" {
+			return line, nil, nil // OK
 		}
-		body := make([]byte, size)
-		_, err = io.ReadFull(c.in, body)
-		return line, body, err
+		return c.payload(line)
+	case "201", "204", "208", "210", "240", "241", "933":
+		if strings.Count(line, " ") > 1 {
+			return c.payload(line)
+		}
+	case "MSG", "NOT", "IPG", "GCF", "UBX", "UBN", "UBM", "NFY", "SDG":
+		return c.payload(line)
 	}
 	return line, nil, nil
 }
 
+// payload reads what follows a line.
+func (c *raw) payload(line string) (string, []byte, error) {
+	size, err := strconv.Atoi(line[strings.LastIndexByte(line, ' ')+1:])
+	if err != nil {
+		return "", nil, fmt.Errorf("line %q: %w", line, err)
+	}
+	body := make([]byte, size)
+	_, err = io.ReadFull(c.in, body)
+	return line, body, err
+}
+
 var (
-	calls = regexp.MustCompile(`(md5|ticket|qry)\(([^()]*)\)`)
+	calls = regexp.MustCompile(`(md5|ticket|sso|sha|guid|qry)\(([^()]*)\)`)
 	names = regexp.MustCompile(`\$[a-z0-9]+`)
 )
 
@@ -310,6 +367,11 @@ func (p *player) fill(text string) string {
 		}
 		return value
 	})
+	return p.compute(text)
+}
+
+// compute puts in what is computed.
+func (p *player) compute(text string) string {
 	return calls.ReplaceAllStringFunc(text, func(call string) string {
 		parts := calls.FindStringSubmatch(call)
 		first, second, _ := strings.Cut(parts[2], ",")
@@ -323,6 +385,17 @@ func (p *player) fill(text string) string {
 				return p.s.newTicket(first)
 			}
 			return logIn(p.t, p.s, first, second)
+		case "sso":
+			nonce := first
+			passport, password, _ := strings.Cut(second, ",")
+			ticket, secret := p.clearTicket(passport, password)
+			return ticket + " " + prove(secret, nonce)
+		case "sha":
+			p.s.mu.Lock()
+			defer p.s.mu.Unlock()
+			return base64.StdEncoding.EncodeToString([]byte(p.s.circleTicket(p.s.accounts[first])))
+		case "guid":
+			return machineOf(first)
 		default:
 			key, ok := msn.ProductKeyOf(second)
 			if !ok {

@@ -11,7 +11,7 @@ import (
 type Faults struct {
 	// Passport restricts the faults to connections of this account, once it is known; empty means everybody.
 	Passport string
-	// On restricts them to kinds of connection, "DS", "NS" and "SB"; empty means all three.
+	// On restricts them to kinds of connection, "DS", "NS", "SB" and "MSNP24"; empty means all.
 	On []string
 
 	// DropAfter cuts a connection, without a word, when it has sent that many commands; 0 means never.
@@ -40,6 +40,31 @@ type Faults struct {
 	Nexus, Login int
 	// LoginRedirect makes the login server send each request elsewhere first (302, core.md 5.7).
 	LoginRedirect bool
+	// RSTDown answers requests for tickets with 503.
+	RSTDown bool
+	// RSTRedirect answers them with a redirect, inside SOAP, to this URL: "once" means the same place, which then works,
+	// "loop" the same place again and again.
+	RSTRedirect string
+	// RSTFault refuses them with this faultcode, "wsse:InvalidSecurityToken" for example, without looking at the password.
+	RSTFault string
+	// RSTSiteFaults are sites whose tickets are refused one by one, in the answer about the others.
+	RSTSiteFaults []string
+	// StaleTickets are sites whose tickets of RST expire at once; "*" means all.
+	StaleTickets []string
+
+	// ServiceUnauthorized answers all web services but RST with 403 and no body.
+	ServiceUnauthorized bool
+	// ServiceFault refuses actions of web services, "ABFindAll" for example or "*" for all, with this errorcode.
+	ServiceFault map[string]string
+	// ServiceFaultStatus is the HTTP status of those; 0 means 500.
+	ServiceFaultStatus int
+	// ServiceRedirect answers address book and storage requests with 301 and this Location: "once" and "loop" as above.
+	ServiceRedirect string
+	// Truncate cuts the answers of web services, RST too, after that many bytes and closes the connection; 0 means never.
+	Truncate int
+	// Slow makes web services, RST too, wait before they answer.
+	Slow time.Duration
+
 	// Gateway is an HTTP status that the gateway answers with; 0 means none.
 	Gateway int
 }
@@ -49,6 +74,8 @@ func (s *Server) SetFaults(f Faults) {
 	f.On = slices.Clone(f.On)
 	f.Refuse = maps.Clone(f.Refuse)
 	f.Garbage = slices.Clone(f.Garbage)
+	f.RSTSiteFaults, f.StaleTickets = slices.Clone(f.RSTSiteFaults), slices.Clone(f.StaleTickets)
+	f.ServiceFault = maps.Clone(f.ServiceFault)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f

@@ -48,7 +48,8 @@ func TestLogin(t *testing.T) {
 	}{
 		{"right", authorization("alice@example.com", "secret"), 200},
 		{"another letter case", authorization("ALICE@example.com", "secret"), 200},
-		{"first 16 characters", authorization("long@example.com", "0123456789abcdef"), 200},
+		{"long password", authorization("long@example.com", "0123456789abcdefXYZ"), 200},
+		{"first 16 characters", authorization("long@example.com", "0123456789abcdef"), 401},
 		{"colon in password", authorization("bob@example.com", "builder:yes"), 200},
 		{"wrong password", authorization("alice@example.com", "Secret"), 401},
 		{"no password", authorization("alice@example.com", ""), 401},
@@ -67,6 +68,21 @@ func TestLogin(t *testing.T) {
 		}
 		if bad := strings.HasPrefix(challenge, "Passport1.4 da-status=failed,"); bad != (c.status == 401) {
 			t.Errorf("%s: %q", c.name, challenge)
+		}
+	}
+}
+
+// TestPasswordCut has a service that looks at the beginning of a password alone, as Passport did.
+func TestPasswordCut(t *testing.T) {
+	cfg := fixture()
+	cfg.Quirks.PasswordCut = 16
+	s := New(t, cfg)
+	if err := s.AddAccount(Account{Passport: "long@example.com", Password: "0123456789abcdefXYZ"}); err != nil {
+		t.Fatal(err)
+	}
+	for password, status := range map[string]int{"0123456789abcdef": 200, "0123456789abcdefABC": 200, "0123456789abcde": 401} {
+		if answer := get(t, s.HTTPURL()+"/login2.srf", authorization("long@example.com", password)); answer.StatusCode != status {
+			t.Errorf("%s: %s", password, answer.Status)
 		}
 	}
 }

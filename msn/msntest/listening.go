@@ -23,6 +23,7 @@ type listening struct {
 	names sync.RWMutex    // held for a moment
 	addrs map[kind]string // known after the first open, kept while closed
 	http  string
+	https string // "" if there is none
 }
 
 // quietLog is for net/http, whose complaints about clients are nobody's business here.
@@ -56,14 +57,17 @@ func (l *listening) open(s *Server) (err error) {
 		}
 	}()
 	l.names.RLock()
-	addrs, webAddr := maps.Clone(l.addrs), l.http
+	addrs, webAddr, securedAddr := maps.Clone(l.addrs), l.http, l.https
 	l.names.RUnlock()
 	if addrs == nil {
 		addrs = map[kind]string{notification: s.cfg.NSAddr, switchboards: s.cfg.SBAddr}
 		if s.cfg.Dispatch {
 			addrs[dispatch] = s.cfg.DSAddr
 		}
-		webAddr = s.cfg.HTTPAddr
+		if s.cfg.MSNP24 {
+			addrs[messenger24] = s.cfg.MSNP24Addr
+		}
+		webAddr, securedAddr = s.cfg.HTTPAddr, s.cfg.HTTPSAddr
 	}
 
 	type server struct {
@@ -71,7 +75,7 @@ func (l *listening) open(s *Server) (err error) {
 		listener net.Listener
 	}
 	var servers []server
-	for _, k := range []kind{dispatch, notification, switchboards} {
+	for _, k := range []kind{dispatch, notification, switchboards, messenger24} {
 		addr, wanted := addrs[k]
 		if !wanted {
 			continue
@@ -87,8 +91,15 @@ func (l *listening) open(s *Server) (err error) {
 	if err != nil {
 		return err
 	}
+	var secured net.Listener
+	if s.secure != nil {
+		if secured, err = l.listen("HTTPS", securedAddr); err != nil {
+			return err
+		}
+		securedAddr = secured.Addr().String()
+	}
 	l.names.Lock()
-	l.addrs, l.http = addrs, web.Addr().String()
+	l.addrs, l.http, l.https = addrs, web.Addr().String(), securedAddr
 	l.names.Unlock()
 	l.web = s.httpServer()
 
@@ -100,9 +111,9 @@ func (l *listening) open(s *Server) (err error) {
 		s.tasks.Go(func() { s.acceptAll(server.kind, listener) })
 	}
 	handler := l.web
-	s.tasks.Go(func() {
-		_ = handler.Serve(&boundedListener{Listener: web, room: s.cfg.MaxConnections}) // it ends when it is closed
-	})
+	for _, listener := range s.webListeners(web, secured) {
+		s.tasks.Go(func() { _ = handler.Serve(listener) }) // it ends when it is closed
+	}
 	return nil
 }
 

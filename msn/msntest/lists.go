@@ -47,7 +47,7 @@ func setPrivacy(n *session, cmd wire.Command) {
 		n.misplaced()
 		return
 	}
-	if policy == n.account.privacy {
+	if policy == n.account.privacy && n.dialect.idleModes {
 		n.conn.fail(cmd, 218)
 		return
 	}
@@ -62,7 +62,7 @@ func setPrompt(n *session, cmd wire.Command) {
 	switch {
 	case prompt != "A" && prompt != "N":
 		n.misplaced()
-	case prompt == n.account.prompt:
+	case prompt == n.account.prompt && n.dialect.idleModes:
 		n.conn.fail(cmd, 218)
 	default:
 		n.account.prompt = prompt
@@ -174,30 +174,26 @@ func addContact(n *session, cmd wire.Command) {
 
 // acceptPending does ADC RL, with which a client moves somebody out of PL (core.md 7.1).
 func (n *session) acceptPending(cmd wire.Command, address string) {
-	e := n.account.entries[address]
-	switch {
-	case e == nil || e.lists&(msn.PendingList|msn.ReverseList) == 0:
-		n.conn.fail(cmd, 201)
-	case e.lists&msn.ReverseList != 0:
-		n.conn.fail(cmd, 215)
-	default:
-		e.lists |= msn.ReverseList
-		n.edited()
-		n.conn.reply(cmd, "ADC", "RL", "N="+address)
+	if code := n.conn.srv.acceptPending(n.account, address); code != 0 {
+		n.conn.fail(cmd, code)
+		return
 	}
+	n.conn.reply(cmd, "ADC", "RL", "N="+address)
 }
 
 // addable checks an address that is to be put on a list. 0 means that it may be.
-func (n *session) addable(address string) int {
+func (n *session) addable(address string) int { return n.conn.srv.addable(address, n.dialect) }
+
+func (s *Server) addable(address string, d *dialect) int {
 	switch {
-	case isTelephone(address) && n.dialect.telephones:
+	case isTelephone(address) && d.telephones:
 		if !telephone.MatchString(address) {
 			return 232
 		}
 	case !validPassport(address):
 		return 201
-	case n.conn.srv.accounts[address] == nil:
-		return n.dialect.noAccount
+	case s.accounts[address] == nil:
+		return d.noAccount
 	}
 	return 0
 }
@@ -236,21 +232,25 @@ func (a *account) group(guid string) *group {
 // put puts somebody on FL, AL or BL, or somebody on FL into a further group. fresh tells that the list changed, not only the
 // groups. code is the error number, or 0.
 func (n *session) put(list msn.List, passport string, place placement) (e *entry, fresh bool, code int) {
-	a := n.account
+	return n.conn.srv.put(n.account, list, passport, place, n.dialect)
+}
+
+// put is put for a client of some version, or for a web service.
+func (s *Server) put(a *account, list msn.List, passport string, place placement, d *dialect) (e *entry, fresh bool, code int) {
 	switch {
 	case list == msn.AllowList && a.on(passport, msn.BlockList), list == msn.BlockList && a.on(passport, msn.AllowList):
 		return nil, false, 219
 	case a.on(passport, list):
 		e = a.entries[passport]
-		return e, false, n.regroup(e, place)
-	case list == msn.ForwardList && a.forward() >= n.conn.srv.quirks.ForwardLimit:
+		return e, false, e.regroup(place, d.groups)
+	case list == msn.ForwardList && a.forward() >= s.quirks.ForwardLimit:
 		return nil, false, 210
-	case len(a.order) >= 4*n.conn.srv.quirks.ForwardLimit:
+	case len(a.order) >= 4*s.quirks.ForwardLimit:
 		return nil, false, 210
 	}
 	e = a.entry(passport)
 	e.lists |= list
-	if !n.dialect.pending && list != msn.ForwardList && e.lists&msn.PendingList != 0 {
+	if !d.pending && list != msn.ForwardList && e.lists&msn.PendingList != 0 {
 		// These versions know no PL: whoever is on AL or BL has been decided upon.
 		e.lists = e.lists&^msn.PendingList | msn.ReverseList
 	}
@@ -261,12 +261,12 @@ func (n *session) put(list msn.List, passport string, place placement) (e *entry
 }
 
 // regroup puts somebody who is on FL into a group as well.
-func (n *session) regroup(e *entry, place placement) int {
+func (e *entry) regroup(place placement, groups groupForm) int {
 	switch {
 	case place.zero && !e.inOther():
 		e.other = true
 	case place.group != nil && !slices.Contains(e.groups, place.group):
-		e.other = e.inOther() && n.dialect.groups == numberedGroups
+		e.other = e.inOther() && groups == numberedGroups
 		e.groups = append(e.groups, place.group)
 	default:
 		return 215
@@ -276,24 +276,33 @@ func (n *session) regroup(e *entry, place placement) int {
 
 // added tells what follows from an addition: phones and presence to this client, RL to the other.
 func (n *session) added(cmd wire.Command, e *entry, list msn.List, fresh bool) {
-	s, a := n.conn.srv, n.account
+	s := n.conn.srv
 	other := s.accounts[e.passport]
 	if !fresh || other == nil {
 		return
 	}
+	s.mirrorAdded(n.account, other, list)
+	if list == msn.ForwardList {
+		n.addedPhones(e)
+		s.show(n, other, false, &cmd)
+	}
+}
+
+// mirrorAdded tells what follows for somebody who was put on a list of an account: RL and news of it, or another view.
+func (s *Server) mirrorAdded(a, other *account, list msn.List) {
 	if list != msn.ForwardList {
 		s.presenceTo(other, a)
 		return
 	}
 	known := other.on(a.passport, msn.ReverseList|msn.PendingList)
 	other.watchedBy(a.passport)
-	if m := other.session; m != nil && !known {
-		m.beAdded(a)
-	} else if !known {
-		other.listChanged(s.now())
+	if known {
+		return
 	}
-	n.addedPhones(e)
-	s.show(n, other, false, &cmd)
+	serial := other.listChanged(s.now())
+	for _, m := range other.sessions {
+		m.beAdded(a, serial)
+	}
 }
 
 // addedPhones is the four BPR lines that follow the answer to ADD, blank where nothing is known; in MSNP10+ what is known.
@@ -319,14 +328,29 @@ func (n *session) phone(passport, key, value string) {
 }
 
 // beAdded tells a client that somebody has it on FL now.
-func (n *session) beAdded(by *account) {
-	serial := n.edited()
+func (n *session) beAdded(by *account, serial int) {
 	name := wire.Encode(by.name)
-	if n.dialect.pending {
+	switch {
+	case n.dialect.burst == noBurst:
+		n.pushList("ADL", by, `f="`+markup.Replace(wire.EncodeFull(by.name))+`"`)
+		n.tellBookChanged("")
+	case n.dialect.pending:
 		n.conn.notice("ADC", "RL", "N="+by.passport, "F="+name)
-	} else {
+		n.tellBookChanged("")
+	default:
 		n.noticeChanged("ADD", serial, 1, "RL", by.passport, name)
+		n.tellBookChanged("")
 	}
+}
+
+// beRemoved tells a client that somebody has it on FL no more.
+func (n *session) beRemoved(by *account, serial int) {
+	if n.dialect.burst == noBurst {
+		n.pushList("RML", by, "")
+		n.tellBookChanged("")
+		return
+	}
+	n.noticeChanged("REM", serial, 1, "RL", by.passport)
 }
 
 var guidShape = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
@@ -360,17 +384,17 @@ func removeFromList(n *session, cmd wire.Command) {
 		n.replyChanged(cmd, n.edited(), 1, args...)
 		return
 	}
-	n.takeOff(e, list)
+	n.conn.srv.takeOff(a, e, list)
 	n.replyChanged(cmd, n.edited(), 1, args[:2]...)
 	n.removed(e, list)
 	a.tidy(e)
 }
 
 // takeOff removes somebody from a list. Who leaves PL and still has us on FL is on RL from then on.
-func (n *session) takeOff(e *entry, list msn.List) {
+func (s *Server) takeOff(a *account, e *entry, list msn.List) {
 	e.lists &^= list
-	other := n.conn.srv.accounts[e.passport]
-	if list == msn.PendingList && other != nil && other.on(n.account.passport, msn.ForwardList) {
+	other := s.accounts[e.passport]
+	if list == msn.PendingList && other != nil && other.on(a.passport, msn.ForwardList) {
 		e.lists |= msn.ReverseList
 	}
 }
@@ -408,24 +432,28 @@ func (e *entry) leave(g *group) int {
 
 // removed tells what follows from a removal.
 func (n *session) removed(e *entry, list msn.List) {
-	s, a := n.conn.srv, n.account
-	other := s.accounts[e.passport]
-	if other == nil {
-		return
+	if other := n.conn.srv.accounts[e.passport]; other != nil {
+		n.conn.srv.mirrorRemoved(n.account, other, list)
 	}
+}
+
+// mirrorRemoved tells what follows for somebody who was taken off a list of an account.
+func (s *Server) mirrorRemoved(a, other *account, list msn.List) {
 	if list != msn.ForwardList {
 		s.presenceTo(other, a)
 		return
 	}
-	delete(n.shown, e.passport)
+	for _, n := range a.sessions {
+		delete(n.shown, other.passport)
+	}
 	mirror := other.entries[a.passport]
 	if mirror == nil || mirror.lists&(msn.ReverseList|msn.PendingList) == 0 {
 		return
 	}
 	mirror.lists &^= msn.ReverseList | msn.PendingList
 	serial := other.listChanged(s.now())
-	if m := other.session; m != nil {
-		m.noticeChanged("REM", serial, 1, "RL", a.passport)
+	for _, m := range other.sessions {
+		m.beRemoved(a, serial)
 	}
 	other.tidy(mirror)
 }
@@ -608,19 +636,20 @@ func (n *session) setName(cmd wire.Command, name string, args []string) {
 	a.name = name
 	n.configured()
 	n.conn.reply(cmd, "PRP", args...)
-	n.conn.srv.presenceOf(a, true)
+	n.conn.srv.nameChanged(a)
 }
 
 // phoneChanged tells those who have the account on FL, as far as it has them on AL.
 func (s *Server) phoneChanged(a *account, key string) {
 	for _, e := range a.order {
 		other := s.accounts[e.passport]
-		if other == nil || other.session == nil || e.lists&msn.AllowList == 0 || !other.on(a.passport, msn.ForwardList) {
+		if other == nil || e.lists&msn.AllowList == 0 || !other.on(a.passport, msn.ForwardList) {
 			continue
 		}
-		n := other.session
-		if n.synchronised && n.dialect.listPhones && slices.Contains(n.shownKeys(), key) {
-			n.phone(a.passport, key, a.phone(key))
+		for _, n := range other.sessions {
+			if n.synchronised && n.dialect.listPhones && slices.Contains(n.shownKeys(), key) {
+				n.phone(a.passport, key, a.phone(key))
+			}
 		}
 	}
 }

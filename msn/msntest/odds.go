@@ -1,6 +1,7 @@
 package msntest
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
@@ -47,6 +48,10 @@ func page(n *session, cmd wire.Command) {
 const shields = `<?xml version="1.0" encoding="utf-8" ?><config><shield><cli maj="7" min="0" minbld="0" maxbld="9999" deny=" " />` +
 	`</shield><block></block></config>`
 
+// policies is what is pushed before USR S in MSNP13+.
+const policies = `<Policies><Policy type="SHIELDS" checksum="D9705A71BA841CB38955822E048970C3">` +
+	`<config><shield><cli maj="7" min="0" minbld="0" maxbld="9999" deny=" " /></shield><block></block></config></Policy></Policies>`
+
 // sendConfiguration does GCF.
 func sendConfiguration(n *session, cmd wire.Command) {
 	if !n.synchronised || len(cmd.Args) == 0 {
@@ -54,4 +59,30 @@ func sendConfiguration(n *session, cmd wire.Command) {
 		return
 	}
 	n.conn.send(wire.Command{Name: "GCF", TrID: cmd.TrID, HasTrID: true, Args: cmd.Args[:1], Payload: []byte(shields)})
+}
+
+// noMail is Mail-Data of an empty mailbox.
+const noMail = "<MD><E><I>0</I><IU>0</IU><O>0</O><OU>0</OU></E><Q><QTM>409600</QTM><QNM>204800</QNM></Q></MD>"
+
+// mailSummary tells what is in the inbox: offline messages, and no mail (core.md 6.2).
+func (n *session) mailSummary() {
+	if n.dialect.documents {
+		n.tellStored()
+	}
+	urls := "Inbox-URL: /cgi-bin/HoTMaiL\r\nFolders-URL: /cgi-bin/folders\r\nPost-URL: " + n.conn.srv.HTTPURL() + "/\r\n"
+	switch {
+	case n.dialect.mailSummary:
+		data := noMail
+		if n.dialect.mailData {
+			data = cmp.Or(n.conn.srv.mailData(n.account), noMail)
+		}
+		data = "Mail-Data: " + data + "\r\n"
+		if n.account.email {
+			data += urls
+		}
+		n.hotmail("text/x-msmsgsinitialmdatanotification; charset=UTF-8", "\r\n"+data)
+	case n.account.email:
+		n.hotmail("text/x-msmsgsinitialemailnotification; charset=UTF-8",
+			"\r\nInbox-Unread: 0\r\nFolders-Unread: 0\r\n"+urls)
+	}
 }

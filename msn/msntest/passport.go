@@ -21,14 +21,29 @@ func (s *Server) handler() http.Handler {
 		"/cgi-bin/folders":        s.index,
 		"/ppsecure/sha1auth.srf":  s.index,
 		"/favicon.ico":            http.NotFound,
-		"/config/msgrconfig.asmx": http.NotFound,
+		"/config/msgrconfig.asmx": s.clientConfig,
+		"/etc/msgrconfig":         s.clientConfig,
+
+		"/rst.srf":                              s.rst(&firstRST),
+		"/pp900/rst.srf":                        s.rst(&firstRST),
+		"/rst2.srf":                             s.rst(&secondRST),
+		"/pp900/rst2.srf":                       s.rst(&secondRST),
+		"/abservice/abservice.asmx":             s.serve(s.abch(bookActions)),
+		"/abservice/sharingservice.asmx":        s.serve(s.abch(sharingActions)),
+		"/rsi/rsi.asmx":                         s.serve(s.fetchService()),
+		"/oimws/oim.asmx":                       s.serve(s.storeService()),
+		"/storageservice/schematizedstore.asmx": s.serve(s.storageService()),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route := routes[normalPath(r.URL.Path)]; route != nil {
+		path := normalPath(r.URL.Path)
+		switch route := routes[path]; {
+		case route != nil:
 			route(w, r)
-			return
+		case strings.HasPrefix(path, tilePath):
+			s.userTile(w, r)
+		default:
+			http.NotFound(w, r)
 		}
-		http.NotFound(w, r)
 	})
 }
 
@@ -61,7 +76,7 @@ func (s *Server) nexus(login string) http.HandlerFunc {
 		if !readable(w, r) || s.broken(w, func(f Faults) int { return f.Nexus }) {
 			return
 		}
-		base := "http://" + r.Host
+		base := scheme(r) + "://" + r.Host
 		// Some clients compare the letter case of the header name, which Set would change.
 		w.Header()["PassportURLs"] = []string{
 			"DARealm=Passport.Net,DALogin=" + base + login + ",DAReg=" + base + "/,ConfigVersion=11",
@@ -102,14 +117,14 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if redirect {
 		w.Header().Set("Authentication-Info", "Passport1.4 da-status=redir")
-		w.Header().Set("Location", "http://"+r.Host+"/login2.srf?lc=1033")
+		w.Header().Set("Location", scheme(r)+"://"+r.Host+"/login2.srf?lc=1033")
 		w.WriteHeader(http.StatusFound)
 		return
 	}
 	passport, password := credentials(r.Header.Get("Authorization"))
 	s.mu.Lock()
 	a, ticket := s.accounts[strings.ToLower(passport)], ""
-	if a != nil && samePassword(a.password, password) {
+	if a != nil && s.samePassword(a.password, password) {
 		ticket = s.newTicket(a.passport)
 	}
 	s.mu.Unlock()

@@ -1,14 +1,35 @@
 package msntest
 
 import (
-	"crypto/rand"
-	"math/big"
-	"slices"
 	"strings"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
+
+// face is what an account shows to others, one for all its endpoints (core.md 8.7). The zero value is that of somebody who is
+// not online.
+type face struct {
+	status       msn.Status // "" before the first CHG
+	capabilities msn.Capabilities
+	object       string // MSNObject, percent-encoded as it came, "" for none
+	message      []byte // the document of UUX, without what is about endpoints
+}
+
+// settle takes back what was shown when a session has gone.
+func (f *face) settle(a *account, keepMessage bool) {
+	for _, n := range a.sessions {
+		if n.status != "" {
+			f.capabilities = n.capabilities
+			return
+		}
+	}
+	kept := f.message
+	*f = face{}
+	if keepMessage {
+		f.message = kept
+	}
+}
 
 // changeStatus does CHG. The first one makes the server send what contacts there are (core.md 8.2).
 func changeStatus(n *session, cmd wire.Command) {
@@ -18,27 +39,48 @@ func changeStatus(n *session, cmd wire.Command) {
 		n.conn.fail(cmd, 201)
 		return
 	}
-	fields := 1
+	fields, face := 1, &n.account.face
 	if d.capabilities {
 		fields++
-		n.capabilities = msn.Capabilities{Bits: msn.ParseCapabilities(decoded(cmd.Args, 1)).Bits}
+		n.capabilities = n.capabilitiesArg(cmd.Args, 1)
+		face.capabilities = n.capabilities
 	}
 	if d.objects {
 		fields++
-		n.object = objectArg(cmd.Args, 2)
+		face.object = objectArg(cmd.Args, 2)
 	}
-	first := n.status == ""
-	n.status = status
 	echo := append([]string{string(status)}, cmd.Args[1:min(fields, len(cmd.Args))]...)
 	n.conn.reply(cmd, "CHG", echo...)
+	n.setStatus(status, &cmd)
+}
+
+// setStatus takes a status over for all endpoints. The first one of a session brings what contacts there are, as answers to
+// cmd, the mail and the challenge.
+func (n *session) setStatus(status msn.Status, cmd *wire.Command) {
+	s, a := n.conn.srv, n.account
+	first := n.status == ""
+	n.status, a.face.status = status, status
 	if first {
 		n.showContacts(cmd)
 	}
-	n.conn.srv.presenceOf(n.account, true)
+	s.presenceOf(a, true)
+	s.showSelf(a)
 	if first {
+		if n.endpoint != "" && len(a.sessions) > 1 {
+			s.personalOf(a)
+		}
 		n.mailSummary()
 		n.challenge()
 	}
+}
+
+// capabilitiesArg reads an argument as this version has it: the second number exists from MSNP16.
+func (n *session) capabilitiesArg(args []string, i int) msn.Capabilities {
+	c := msn.ParseCapabilities(decoded(args, i))
+	if !n.dialect.endpoints {
+		c.Extended = 0
+	}
+	return c
 }
 
 // objectArg is an MSNObject as it came, or "" for the many ways to say that there is none (core.md 8.2).
@@ -51,38 +93,73 @@ func objectArg(args []string, i int) string {
 }
 
 // showContacts sends the initial presence, with the transaction id of the CHG.
-func (n *session) showContacts(cmd wire.Command) {
+func (n *session) showContacts(cmd *wire.Command) {
 	s := n.conn.srv
 	for _, e := range n.account.order {
 		if other := s.accounts[e.passport]; other != nil && e.lists&msn.ForwardList != 0 {
-			s.show(n, other, false, &cmd)
+			s.show(n, other, false, cmd)
 		}
 	}
 }
 
+// present tells whether a session takes part in presence: its first CHG came, and in MSNP13+ its first ADL before that.
+func (n *session) present() bool { return n.status != "" && n.listed }
+
+// shownStatus is what others may see at best: "" for somebody who is not online, or hidden.
+func (a *account) shownStatus() msn.Status {
+	if a.face.status == msn.Hidden {
+		return ""
+	}
+	for _, n := range a.sessions {
+		if n.present() {
+			return a.face.status
+		}
+	}
+	return ""
+}
+
 // visible tells whether an account may be shown online to another one (core.md 8.8).
 func (s *Server) visible(a, to *account) bool {
-	n := a.session
-	return n != nil && n.status != "" && n.status != msn.Hidden && to.on(a.passport, msn.ForwardList) && a.allows(to.passport)
+	return a.shownStatus() != "" && to.on(a.passport, msn.ForwardList) && a.allows(to.passport)
+}
+
+// watches tells whether a client wants to see somebody: in MSNP13+ ADL says so.
+func (n *session) watches(passport string) bool {
+	s := n.conn.srv
+	switch {
+	case !n.dialect.federated && s.networkOf(passport) != msn.NetworkMSN:
+		return false
+	case n.dialect.burst != noBurst || s.quirks.ListsByADL:
+		return true
+	}
+	return n.lists[passport]&msn.ForwardList != 0
 }
 
 // presenceOf shows an account to everybody who has it on FL. changed tells that something about it is new, not only who may
 // see it.
 func (s *Server) presenceOf(a *account, changed bool) {
+	s.eachWatcher(a, func(n *session) { s.show(n, a, changed, nil) })
+	s.presenceInCircles(a, changed)
+}
+
+// eachWatcher goes through the sessions of those who have an account on FL.
+func (s *Server) eachWatcher(a *account, do func(n *session)) {
 	for _, e := range a.order {
 		if e.lists&(msn.ReverseList|msn.PendingList) == 0 {
 			continue
 		}
-		if other := s.accounts[e.passport]; other != nil && other.session != nil {
-			s.show(other.session, a, changed, nil)
+		if other := s.accounts[e.passport]; other != nil {
+			for _, n := range other.sessions {
+				do(n)
+			}
 		}
 	}
 }
 
 // presenceTo shows an account to another one, after a change of who may see it.
 func (s *Server) presenceTo(other, a *account) {
-	if other.session != nil {
-		s.show(other.session, a, false, nil)
+	for _, n := range other.sessions {
+		s.show(n, a, false, nil)
 	}
 }
 
@@ -95,25 +172,57 @@ func (s *Server) refreshPair(a, b *account) {
 // show brings what one client sees of an account up to date. If it is new to the client and asked is not nil, the line is an
 // answer to that command (ILN).
 func (s *Server) show(n *session, a *account, changed bool, asked *wire.Command) {
-	if n.status == "" || n.conn.over {
+	if !n.present() || n.conn.over {
 		return
 	}
-	was, is := n.shown[a.passport], s.visible(a, n.account)
+	was, is := n.shown[a.passport], s.visible(a, n.account) && n.watches(a.passport)
 	switch {
 	case is && (!was || changed):
 		n.shown[a.passport] = true
-		if !was && asked != nil {
-			n.conn.reply(*asked, "ILN", n.presenceLine(a)...)
-		} else {
-			n.conn.push("NLN", n.presenceLine(a)...)
-		}
-		if !was && len(a.session.message) > 0 {
-			n.showMessage(a)
-		}
+		n.tellOnline(a, !was, asked)
 	case was && !is:
 		delete(n.shown, a.passport)
 		if n.account.on(a.passport, msn.ForwardList) {
-			n.conn.push("FLN", a.passport)
+			n.tellOffline(a)
+		}
+	}
+}
+
+// tellOnline tells what somebody shows.
+func (n *session) tellOnline(a *account, fresh bool, asked *wire.Command) {
+	if n.dialect.documents {
+		n.tellUser(a, fresh)
+		return
+	}
+	if fresh && asked != nil && !n.dialect.initialNLN {
+		n.conn.reply(*asked, "ILN", n.presenceLine(a, "")...)
+	} else {
+		n.conn.push("NLN", n.presenceLine(a, "")...)
+	}
+	if fresh {
+		n.showMessage(a, false)
+	}
+}
+
+// tellOffline tells that somebody is not online any more.
+func (n *session) tellOffline(a *account) {
+	if n.dialect.documents {
+		n.tellUserGone(a)
+		return
+	}
+	n.conn.push("FLN", n.offlineLine(a, "")...)
+}
+
+// showSelf tells all endpoints of an account what it shows.
+func (s *Server) showSelf(a *account) {
+	for _, n := range a.sessions {
+		if !n.dialect.endpoints || !n.present() {
+			continue
+		}
+		if n.dialect.documents {
+			n.tellUser(a, false)
+		} else {
+			n.conn.push("NLN", n.presenceLine(a, "")...)
 		}
 	}
 }
@@ -121,113 +230,49 @@ func (s *Server) show(n *session, a *account, changed bool, asked *wire.Command)
 // emptyObject is what some servers write for no picture.
 const emptyObject = "%3Cmsnobj%2F%3E"
 
-// presenceLine is the arguments of ILN and NLN as this client's version has them (core.md 8.3).
-func (n *session) presenceLine(a *account) []string {
-	of := a.session
-	args := []string{string(of.status), a.passport, wire.Encode(a.name)}
+// addressArgs is how somebody is named in this client's version (core.md 8.3), seen in a circle if via is not "".
+func (n *session) addressArgs(a *account, via string) []string {
+	network := itoa(a.network)
+	switch n.dialect.address {
+	case numberedAddress:
+		return []string{a.passport, network}
+	case prefixedAddress:
+		address := network + ":" + a.passport
+		if via != "" {
+			address += ";via=" + via
+		}
+		return []string{address}
+	}
+	return []string{a.passport}
+}
+
+// presenceLine is the arguments of ILN and NLN as this client's version has them.
+func (n *session) presenceLine(a *account, via string) []string {
+	args := append([]string{string(a.face.status)}, n.addressArgs(a, via)...)
+	args = append(args, wire.Encode(a.name))
 	if n.dialect.capabilities {
-		args = append(args, of.capabilities.Format(false))
+		args = append(args, a.face.capabilities.Format(n.dialect.endpoints))
 	}
 	if !n.dialect.objects {
 		return args
 	}
 	switch {
-	case of.object != "":
-		args = append(args, of.object)
+	case a.face.object != "":
+		args = append(args, a.face.object)
 	case n.conn.srv.quirks.EmptyObject:
 		args = append(args, emptyObject)
 	}
 	return args
 }
 
-// maxMessage bounds the payload of UUX; longer ones close the connection.
-const maxMessage = 8 << 10
-
-// setPersonalMessage does UUX.
-func setPersonalMessage(n *session, cmd wire.Command) {
-	if len(cmd.Payload) > maxMessage {
-		n.conn.hangUp()
-		return
-	}
-	n.message = cmd.Payload
-	n.conn.reply(cmd, "UUX", "0")
-	s := n.conn.srv
-	for _, e := range n.account.order {
-		other := s.accounts[e.passport]
-		if other != nil && other.session != nil && other.session.shown[n.account.passport] {
-			other.session.showMessage(n.account)
-		}
-	}
-}
-
-// showMessage sends somebody's personal message as it came.
-func (n *session) showMessage(a *account) {
-	if n.dialect.messages {
-		n.conn.send(wire.Command{Name: "UBX", Args: []string{a.passport}, Payload: slices.Concat([]byte{}, a.session.message)})
-	}
-}
-
-// mailSummary tells what is in the inbox, which is nothing (core.md 6.2).
-func (n *session) mailSummary() {
-	urls := "Inbox-URL: /cgi-bin/HoTMaiL\r\nFolders-URL: /cgi-bin/folders\r\nPost-URL: " + n.conn.srv.HTTPURL() + "/\r\n"
+// offlineLine is the arguments of FLN.
+func (n *session) offlineLine(a *account, via string) []string {
+	args := n.addressArgs(a, via)
 	switch {
-	case n.dialect.mailSummary:
-		data := "Mail-Data: <MD><E><I>0</I><IU>0</IU><O>0</O><OU>0</OU></E><Q><QTM>409600</QTM><QNM>204800</QNM></Q></MD>\r\n"
-		if n.account.email {
-			data += urls
-		}
-		n.hotmail("text/x-msmsgsinitialmdatanotification; charset=UTF-8", "\r\n"+data)
-	case n.account.email:
-		n.hotmail("text/x-msmsgsinitialemailnotification; charset=UTF-8",
-			"\r\nInbox-Unread: 0\r\nFolders-Unread: 0\r\n"+urls)
+	case n.dialect.tail && n.dialect.endpoints:
+		args = append(args, "0:0")
+	case n.dialect.tail:
+		args = append(args, "0")
 	}
-}
-
-// challenge sends CHL if the version has it and none is unanswered.
-func (n *session) challenge() {
-	s := n.conn.srv
-	if n.dialect.challenge == noChallenge || s.quirks.NoChallenge || n.question != "" {
-		return
-	}
-	// 20 digits: with the product ids that there are, never a multiple of eight bytes (core.md 9.1).
-	number, err := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
-	if err != nil {
-		return // never fails since Go 1.24
-	}
-	digits := number.String()
-	n.question = strings.Repeat("0", 20-len(digits)) + digits
-	n.questionAt = s.now()
-	n.conn.notice("CHL", n.question)
-}
-
-// answerChallenge does QRY.
-func answerChallenge(n *session, cmd wire.Command) {
-	s := n.conn.srv
-	good := n.question != "" && len(cmd.Args) > 0 && n.solves(cmd.Args[0], string(cmd.Payload))
-	if !good && !s.quirks.LenientChallenge {
-		n.conn.fail(cmd, 540)
-		return
-	}
-	n.question = ""
-	n.challengeAt = s.now().Add(s.quirks.ChallengeEvery)
-	n.conn.reply(cmd, "QRY")
-}
-
-// solves tells whether an answer is right for any product of that name, whichever client it belongs to (core.md 9.1).
-func (n *session) solves(id, answer string) bool {
-	for _, p := range msn.Products() {
-		if p.ID != id && p.ID != wire.Decode(id) {
-			continue
-		}
-		right := []string{msn.ChallengeOld(n.question, p.Key)}
-		if n.dialect.challenge == newChallenge {
-			right = []string{
-				msn.ChallengeNew(n.question, p.ID, p.Key), msn.ChallengeNewPadded(n.question, p.ID, p.Key),
-			}
-		}
-		if slices.Contains(right, strings.ToLower(answer)) {
-			return true
-		}
-	}
-	return false
+	return args
 }

@@ -30,6 +30,8 @@ type Server struct {
 	cookies      map[string]*cookie
 	tickets      map[string]ticket
 	gateways     map[string]*gatewaySession
+	circles      map[string]*circle // by id
+	parties      map[string]*party
 	faults       Faults
 	doomed       []*conn // whose client does not read: to be cut when nothing is in the middle of a list
 	closing      bool
@@ -38,6 +40,7 @@ type Server struct {
 	watchers     int
 	change       chan struct{} // closed and replaced when something changes while somebody watches
 
+	secure    *tls.Config // of the HTTP services, nil if there are none behind TLS
 	listening listening
 }
 
@@ -52,10 +55,12 @@ func Start(cfg Config) (*Server, error) {
 	if cfg.DSAddr != "" {
 		cfg.Dispatch = true
 	}
+	cfg.MSNP24 = cfg.MSNP24 || cfg.MSNP24Addr != ""
 	s := &Server{
 		cfg: cfg, quirks: cfg.Quirks.withDefaults(), now: cfg.Clock, done: make(chan struct{}),
 		accounts: map[string]*account{}, conns: map[*conn]struct{}{}, switchboards: map[string]*switchboard{},
 		cookies: map[string]*cookie{}, tickets: map[string]ticket{}, gateways: map[string]*gatewaySession{},
+		circles: map[string]*circle{}, parties: map[string]*party{},
 		change: make(chan struct{}), faults: cfg.Faults,
 	}
 	if s.now == nil {
@@ -68,6 +73,12 @@ func Start(cfg Config) (*Server, error) {
 	}
 	for _, a := range cfg.Accounts {
 		s.preset(a)
+	}
+	if err := s.prepareHTTPS(); err != nil {
+		return nil, err
+	}
+	if err := s.presetWeb(); err != nil {
+		return nil, err
 	}
 	if err := s.listening.open(s); err != nil {
 		return nil, err
@@ -129,13 +140,16 @@ func (s *Server) SBAddr() string { return s.listening.addr(switchboards) }
 // DSAddr is the address of the dispatch server, or "" if there is none.
 func (s *Server) DSAddr() string { return s.listening.addr(dispatch) }
 
+// MSNP24Addr is the address of the server that speaks MSNP24, or "" if there is none.
+func (s *Server) MSNP24Addr() string { return s.listening.addr(messenger24) }
+
 // HTTPURL is the base URL of the HTTP services, without a slash at its end.
 func (s *Server) HTTPURL() string { return "http://" + s.listening.httpAddr() }
 
 // MSN is how a client of package msn reaches the service: by way of the dispatch server if there is one, with TLS if the
 // service has it (and then trusting its certificate).
 func (s *Server) MSN() msn.Server {
-	server := msn.Server{Notification: s.NSAddr()}
+	server := msn.Server{Notification: s.NSAddr(), MSNP24: s.MSNP24Addr()}
 	if addr := s.DSAddr(); addr != "" {
 		server.Notification = addr
 	}
@@ -195,9 +209,12 @@ func (s *Server) admit(c *conn) bool {
 	}
 	s.opened++
 	c.srv, c.number, c.opened, c.out = s, s.opened, s.now(), newOutbox()
-	if c.kind == switchboards {
+	switch c.kind {
+	case switchboards:
 		c.peer = &participant{conn: c}
-	} else {
+	case messenger24:
+		c.peer = &interpreter{session: &session{conn: c, dialect: newDialect24()}}
+	default:
 		c.peer = &session{conn: c}
 	}
 	c.out.hold(s.delayFor(c))
@@ -236,7 +253,7 @@ func (s *Server) handle(c *conn, cmd wire.Command) bool {
 	if c.over {
 		return false
 	}
-	s.trace(c, cmd, wire.FromClient)
+	s.trace(c, cmd, c.kind.client())
 	c.commands++
 	f := s.faultsFor(c)
 	code, refused := f.Refuse[cmd.Name]

@@ -78,7 +78,7 @@ func TestAccountState(t *testing.T) {
 		t.Error("nobody exists")
 	}
 	a := s.Account("Alice@Example.com")
-	if !a.Exists || a.SignedIn || a.Status != msn.Offline || a.FriendlyName != "Alice A" || len(a.Groups) != 1 || len(a.Contacts) != 4 {
+	if !a.Exists || a.SignedIn || a.Status != msn.Offline || a.FriendlyName != "Alice A" || len(a.Groups) != 1 || len(a.Contacts) != 5 {
 		t.Errorf("got %+v", a)
 	}
 	for passport, lists := range map[string]msn.List{
@@ -163,8 +163,8 @@ func TestVisible(t *testing.T) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			one, two := s.accounts["alice@example.com"], s.accounts["bob@example.com"]
-			two.session = &session{account: two, status: c.status, conn: &conn{srv: s, over: true}}
-			defer func() { two.session = nil }()
+			two.sessions, two.face.status = []*session{{account: two, status: c.status, listed: true, conn: &conn{srv: s, over: true}}}, c.status
+			defer func() { two.sessions, two.face = nil, face{} }()
 			if got := s.visible(two, one); got != c.visible {
 				t.Errorf("visible: %v", got)
 			}

@@ -2,6 +2,7 @@ package msntest
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,16 +19,33 @@ type session struct {
 	// Signing in.
 	told    bool   // CVR came
 	claimed string // the address of USR I, lower case
-	nonce   string // what a client has to hash (MD5)
+	nonce   string // what a client has to hash (MD5) or to encrypt (SSO)
+	ticket  string // the whole ticket that it signed in with, "" for MD5
 
-	// Presence. status is "" before the first CHG.
+	// endpoint is the GUID of the machine in lower case without braces, "" below MSNP16. private is what it tells the other
+	// endpoints of the account.
+	endpoint string
+	private  privateData
+
+	// Lists of this session alone, MSNP13+: by address, what ADL said.
+	listed bool // the first ADL came
+	lists  map[string]msn.List
+	// listedForward counts those of them on FL.
+	listedForward int
+
+	// Presence. status is what this session set last, "" before the first CHG.
 	synchronised bool
 	status       msn.Status
 	capabilities msn.Capabilities
-	object       string          // MSNObject, percent-encoded as it came, "" for none
-	message      []byte          // UUX
-	shown        map[string]bool // whom this client has been shown online
-	callsRefused bool            // IMS OFF
+	shown        map[string]bool   // whom this client has been shown online, and members of circles by address with ;via=
+	toldUser     map[string]string // documents, MSNP21: what it was told last of each account
+	callsRefused bool              // IMS OFF
+	left         int               // offline messages, by UUM or SDG
+
+	// Circles, MSNP18+: whether the ticket was shown, what ADL said of each, and in which it takes part.
+	circleProof bool
+	circleLists map[string]msn.List
+	inCircles   map[string]bool
 
 	// Challenge.
 	question    string    // unanswered CHL
@@ -46,12 +64,21 @@ func (n *session) arrived() bool { return n.account != nil }
 
 // gone signs the account out.
 func (n *session) gone() {
-	if n.account == nil || n.account.session != n {
+	a := n.account
+	if a == nil || !slices.Contains(a.sessions, n) {
 		return
 	}
-	a := n.account
-	a.session = nil
-	n.conn.srv.presenceOf(a, false)
+	s := n.conn.srv
+	s.leaveCircles(n)
+	a.sessions = slices.DeleteFunc(a.sessions, func(other *session) bool { return other == n })
+	a.face.settle(a, s.quirks.KeptMessages)
+	s.leaveBoards(a)
+	a.leaving = n
+	s.presenceOf(a, n.endpoint != "" && len(a.sessions) > 0)
+	a.leaving = nil
+	if n.endpoint != "" {
+		s.placeGone(a, n.endpoint)
+	}
 }
 
 // handle does one command of a client that signs in or has signed in.
@@ -86,7 +113,12 @@ func (n *session) handleSignedIn(cmd wire.Command) {
 		return
 	}
 	does, known := n.dialect.commands[cmd.Name]
-	if !known {
+	switch {
+	case known:
+	case slices.ContainsFunc(dialects, func(d *dialect) bool { return d.commands[cmd.Name] != nil }):
+		n.conn.hangUp() // a command of another version: not even Escargot passes over it
+		return
+	default:
 		n.misplaced()
 		return
 	}
@@ -99,6 +131,9 @@ func (n *session) misplaced() {
 		n.conn.hangUp()
 	}
 }
+
+// ignore is for commands whose answer nobody knows.
+func ignore(*session, wire.Command) {}
 
 // refuse is a command that exists only to be refused.
 func refuse(code int) command {

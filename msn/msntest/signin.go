@@ -2,14 +2,15 @@ package msntest
 
 import (
 	"crypto/md5"
+	"crypto/rand"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/hex"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/matrix-msn/matrix-msn/msn"
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
@@ -58,6 +59,8 @@ func (n *session) tellPackages(cmd wire.Command) {
 // signIn does USR in both its stages.
 func (n *session) signIn(cmd wire.Command) {
 	switch {
+	case n.account != nil && n.dialect.circles && len(cmd.Args) == 3 && strings.EqualFold(cmd.Args[0], "SHA"):
+		n.proveCircles(cmd)
 	case n.account != nil:
 		n.conn.fail(cmd, 207)
 	case n.dialect == nil || len(cmd.Args) < 3 || !strings.EqualFold(cmd.Args[0], n.dialect.auth.String()):
@@ -100,8 +103,27 @@ func (n *session) beginSignIn(cmd wire.Command) {
 	case byTicket:
 		n.nonce = "lc=1033,id=507,tw=40,fs=1,ru=http%3A%2F%2Fmessenger%2Emsn%2Ecom,ct=" + itoa(int(s.now().Unix())) +
 			",kpp=1,kv=5,ver=2.1.0173.1,tpf=" + randomHex(32)
+	case byProof:
+		n.nonce = randomNonce()
+	}
+	if n.dialect.policies {
+		n.conn.send(wire.Command{Name: "GCF", HasTrID: true, Payload: []byte(policies)})
+	}
+	if n.dialect.auth == byProof {
+		n.conn.reply(cmd, "USR", "SSO", "S", ssoPolicy, n.nonce)
+		return
 	}
 	n.conn.reply(cmd, "USR", n.dialect.auth.String(), "S", n.nonce)
+}
+
+// ssoPolicy is the policy under which a client has to ask for the ticket of MSNP15+ (core.md 5.8).
+const ssoPolicy = "MBI_KEY_OLD"
+
+// randomNonce is the base64 of 48 random bytes, which clients take as text.
+func randomNonce() string {
+	var b [48]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return base64.StdEncoding.EncodeToString(b[:])
 }
 
 // moved is the arguments of XFR NS (core.md 5.12).
@@ -112,6 +134,11 @@ func (n *session) moved(to string) []string {
 		args = append(args, "0")
 	case zeroCurrentTail:
 		args = append(args, "0", n.conn.srv.told(n.conn, n.conn.kind))
+	case letterTail:
+		args = append(args, "U", "D")
+	case hopTail:
+		hop := "Version: 1\r\nXfrCount: 1\r\nIsGeoXfr: true\r\n"
+		args = append(args, "U", "D", base64.StdEncoding.EncodeToString([]byte(hop)))
 	}
 	return args
 }
@@ -126,26 +153,88 @@ func (n *session) endSignIn(cmd wire.Command) {
 	case byMD5:
 		good = a != nil && provesPassword(cmd.Args[2], nonce, a.password)
 	case byTicket:
-		good = a != nil && s.ticketOf(cmd.Args[2]) == a.passport
+		good = n.showTicket(cmd, a, ticketSite) != nil
+	case byProof:
+		if s.quirks.LooseProof && n.dialect.endpoints && len(cmd.Args) < 4 {
+			return // Escargot says nothing
+		}
+		good = n.proveTicket(cmd, a, nonce)
 	}
 	if !good {
 		n.conn.fail(cmd, 911)
 		return
 	}
-	if a.session != nil {
-		s.tellOut(a.session.conn, "OTH")
+	if !n.takeSeat(a) {
+		n.conn.fail(cmd, 734)
+		return
 	}
-	n.account, a.session, n.shown = a, n, map[string]bool{}
 	n.welcome(cmd)
 }
 
-// passwordLength is how much of a password Passport used (core.md 2.4).
-const passwordLength = 16
+// The sites whose tickets a notification server takes (core.md 5.9).
+const (
+	ticketSite = "messenger.msn.com"
+	proofSite  = "messengerclear.live.com"
+)
 
-// samePassword compares as much of two passwords as counts.
-func samePassword(a, b string) bool {
-	a, b = a[:min(len(a), passwordLength)], b[:min(len(b), passwordLength)]
-	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+// showTicket checks the ticket of USR S. It returns nil for a bad one, else its secret, which is empty for TWN.
+func (n *session) showTicket(cmd wire.Command, a *account, site string) []byte {
+	ticket := decoded(cmd.Args, 2)
+	owner, secret, ok := n.conn.srv.checkTicket(ticket, site)
+	if !ok || a == nil || owner != a {
+		return nil
+	}
+	n.ticket = ticket
+	return append([]byte{}, secret...)
+}
+
+// proveTicket checks ticket, proof and machine GUID of USR SSO S.
+func (n *session) proveTicket(cmd wire.Command, a *account, nonce string) bool {
+	secret := n.showTicket(cmd, a, proofSite)
+	if secret == nil {
+		return false
+	}
+	bare := len(cmd.Args) < 4 && n.conn.srv.quirks.LooseProof // only MSNP15 comes here
+	if !bare && !verifyProof(secret, nonce, decoded(cmd.Args, 3)) {
+		return false
+	}
+	if n.dialect.endpoints {
+		n.endpoint = normalGUID(decoded(cmd.Args, 4))
+		return n.endpoint != ""
+	}
+	return true
+}
+
+// normalGUID is a GUID in lower case without braces, "" if it is none.
+func normalGUID(text string) string {
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	if !guidShape.MatchString(text) {
+		return ""
+	}
+	return strings.ToLower(text)
+}
+
+// takeSeat makes a session one of its account, and ends those that cannot be beside it: all others below MSNP16; those below
+// MSNP16 and an older one of the same machine from then on (core.md 8.7). It is false if there are too many.
+func (n *session) takeSeat(a *account) bool {
+	s := n.conn.srv
+	var leaving []*session
+	for _, other := range a.sessions {
+		if !n.dialect.endpoints || !other.dialect.endpoints || other.endpoint == n.endpoint {
+			leaving = append(leaving, other)
+		}
+	}
+	if len(a.sessions)-len(leaving) >= s.quirks.EndpointLimit {
+		return false
+	}
+	for _, other := range leaving {
+		s.tellOut(other.conn, "OTH")
+	}
+	n.account, a.sessions = a, append(a.sessions, n)
+	n.shown, n.lists, n.toldUser = map[string]bool{}, map[string]msn.List{}, map[string]string{}
+	n.circleLists, n.inCircles = map[string]msn.List{}, map[string]bool{}
+	n.listed = n.dialect.burst != noBurst || s.quirks.ListsByADL
+	return true
 }
 
 // provesPassword checks the answer to USR MD5, be it made of the whole password or of what counts of it.
@@ -161,7 +250,7 @@ func provesPassword(answer, nonce, password string) bool {
 
 // welcome sends what follows a successful USR (core.md 5.14).
 func (n *session) welcome(cmd wire.Command) {
-	a, d, s := n.account, n.dialect, n.conn.srv
+	a, d := n.account, n.dialect
 	args := []string{"OK", a.passport}
 	if d.okName {
 		args = append(args, wire.Encode(a.name))
@@ -176,8 +265,18 @@ func (n *session) welcome(cmd wire.Command) {
 	if d.mobileNote {
 		n.conn.notice("SBS", "null")
 	}
+	if d.documents {
+		n.challenge()
+		n.tellProfileTime()
+	}
 	n.hotmail("text/x-msmsgsprofile; charset=UTF-8", n.profile())
+	n.meetPlaces()
+	n.afterSignIn()
+}
 
+// afterSignIn does what faults ask for.
+func (n *session) afterSignIn() {
+	s := n.conn.srv
 	f := s.faultsFor(n.conn)
 	switch {
 	case f.MoveTo != "":
@@ -185,6 +284,27 @@ func (n *session) welcome(cmd wire.Command) {
 		n.conn.hangUp()
 	case f.OutAfterSignIn != "":
 		s.tellOut(n.conn, f.OutAfterSignIn)
+	}
+}
+
+// meetPlaces tells an endpoint that has just signed in of the others, and them of it: UBX about oneself, without content for
+// one that is alone, and NLN if the account is online already (core.md 5.14).
+func (n *session) meetPlaces() {
+	s, a := n.conn.srv, n.account
+	switch {
+	case !n.dialect.endpoints:
+		return
+	case len(a.sessions) == 1 || s.quirks.BarePlaces:
+		if !n.dialect.documents {
+			n.conn.send(wire.Command{Name: "UBX", Args: n.addressArgs(a, ""), Payload: []byte{}})
+		}
+	}
+	if len(a.sessions) == 1 {
+		return
+	}
+	s.showPlaces(a)
+	if a.shownStatus() != "" && !n.dialect.documents {
+		n.conn.push("NLN", n.presenceLine(a, "")...)
 	}
 }
 
@@ -210,7 +330,7 @@ func (n *session) profile() string {
 		"MemberIdHigh: " + itoa(int(int32(a.member>>32))),
 		"MemberIdLow: " + itoa(int(int32(a.member))),
 		"lang_preference: 1033", "preferredEmail: ", "country: ", "PostalCode: ", "Gender: ", "Kid: 0", "Age: ", "BDayPre: ",
-		"Birthday: ", "Wallet: ", "Flags: 1027", "sid: 507", "kv: 5", "MSPAuth: " + randomHex(64),
+		"Birthday: ", "Wallet: ", "Flags: 1027", "sid: 507", "kv: 5", "MSPAuth: " + s.profileTicket(a),
 	}
 	if d.clientAddr {
 		host, port, err := net.SplitHostPort(n.conn.remote)
@@ -220,6 +340,9 @@ func (n *session) profile() string {
 	}
 	if d.migrated {
 		fields = append(fields, "ABCHMigrated: 1")
+	}
+	if d.endpoints {
+		fields = append(fields, "MPOPEnabled: 1")
 	}
 	return strings.Join(fields, "\r\n") + "\r\n\r\n"
 }
@@ -231,44 +354,4 @@ func swappedPort(port string) string {
 		return "0"
 	}
 	return strconv.FormatUint(n>>8|n&0xff<<8, 10)
-}
-
-// ticket is a proof of a Passport login.
-type ticket struct {
-	passport string
-	until    time.Time
-}
-
-// maxTickets is how many tickets one account has at once; older ones end early.
-const maxTickets = 32
-
-// newTicket issues a ticket in the form that USR takes it. The lock is held.
-func (s *Server) newTicket(passport string) string {
-	var own []string
-	for token, t := range s.tickets {
-		if t.passport == passport {
-			own = append(own, token)
-		}
-	}
-	if len(own) >= maxTickets {
-		oldest := slices.MinFunc(own, func(a, b string) int { return s.tickets[a].until.Compare(s.tickets[b].until) })
-		delete(s.tickets, oldest)
-	}
-	token, form := "7"+randomHex(48)+"*!"+randomHex(24)+"$$", "t=%&p=7"+randomHex(32)+"$$"
-	if s.quirks.BareTickets {
-		token, form = randomHex(20), "%"
-	}
-	s.tickets[token] = ticket{passport, s.now().Add(s.quirks.TicketLife)}
-	return strings.Replace(form, "%", token, 1)
-}
-
-// ticketOf finds whose ticket it is; "" if it is nobody's, or no longer.
-func (s *Server) ticketOf(text string) string {
-	token := strings.TrimPrefix(text, "t=")
-	token, _, _ = strings.Cut(token, "&")
-	t, known := s.tickets[token]
-	if !known || s.now().After(t.until) {
-		return ""
-	}
-	return t.passport
 }

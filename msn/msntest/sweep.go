@@ -43,7 +43,7 @@ func (s *Server) sweep() {
 			c.hangUp()
 		default:
 			if n, ok := c.peer.(*session); ok {
-				n.sweep(now)
+				n.sweep(now) // the challenge of MSNP24 is part of its sign-in
 			}
 		}
 	}

@@ -22,6 +22,7 @@ type dialect struct {
 	// Signing in.
 	auth        authentication
 	inf         bool // INF tells the security packages
+	policies    bool // GCF is pushed before USR S
 	cvrNeeded   bool // no USR without CVR
 	okName      bool // USR OK has the friendly name
 	okVerified  bool // USR OK has the verified flag
@@ -42,17 +43,32 @@ type dialect struct {
 	telephones bool // tel: entries on FL
 	nameKey    bool // MFN
 	blogs      bool // HSB
+	idleModes  bool // BLP and GTC that change nothing get 218
 
 	// Presence.
-	capabilities bool // in CHG, ILN, NLN
-	objects      bool // MSNObject in CHG, ILN, NLN
-	messages     bool // UUX, UBX
+	capabilities bool        // in CHG, ILN, NLN
+	objects      bool        // MSNObject in CHG, ILN, NLN
+	messages     bool        // UUX, UBX
+	address      addressForm // in NLN, FLN, UBX
+	tail         bool        // capabilities in FLN
+	initialNLN   bool        // no ILN
+	endpoints    bool        // several at once, each with a machine GUID; NLN and UBX about oneself
+	documents    bool        // PUT and NFY instead of all that
 	challenge    challengeForm
 	pongSeconds  bool // QNG says when to ask again
 
 	// Switchboards.
-	joinCapabilities bool // in IRO, JOI
-	dataMessages     bool // MSG D
+	joinCapabilities bool     // in IRO, JOI
+	dataMessages     bool     // MSG D
+	boardTail        []string // after the cookie in XFR, and at the end of RNG
+	hiddenCalls      bool     // XFR SB while hidden
+
+	// Messages over the notification server.
+	federated      bool // UUM, UBM, and contacts of other networks
+	longFederated  bool // UBM says to whom
+	offlineMessage bool // UUM to network 1 is an offline message
+	circles        bool // USR SHA, PUT, NFY, SDG, DEL
+	mailData       bool // is told of offline messages
 }
 
 type authentication uint8
@@ -60,9 +76,10 @@ type authentication uint8
 const (
 	byMD5 authentication = iota
 	byTicket
+	byProof
 )
 
-func (a authentication) String() string { return [...]string{"MD5", "TWN"}[a] }
+func (a authentication) String() string { return [...]string{"MD5", "TWN", "SSO"}[a] }
 
 // moveTail is what follows the address in XFR NS (core.md 5.12).
 type moveTail uint8
@@ -71,6 +88,17 @@ const (
 	noTail          moveTail = iota
 	zeroTail                 // 0
 	zeroCurrentTail          // 0 and the address of this server
+	letterTail               // U D
+	hopTail                  // U D and what the client is to repeat in its next CVR
+)
+
+// addressForm is how somebody is named in presence lines (core.md 8.3).
+type addressForm uint8
+
+const (
+	plainAddress    addressForm = iota // bob@example.com
+	numberedAddress                    // bob@example.com 1
+	prefixedAddress                    // 1:bob@example.com
 )
 
 // burstForm is how SYN is answered (core.md 7.2, 15).
@@ -83,6 +111,7 @@ const (
 	bitmaskBurst                  // v4: each contact once, lists in sum
 	guidBurst                     // v5: N= F= C=
 	typedBurst                    // v5t: and the contact type
+	noBurst                       // the address book is a web service; ADL says what to use of it
 )
 
 type groupForm uint8
@@ -108,7 +137,7 @@ var changes = []struct {
 	change func(*dialect)
 }{
 	{2, func(d *dialect) {
-		d.inf, d.okName, d.serials, d.noAccount = true, true, true, 205
+		d.inf, d.okName, d.serials, d.noAccount, d.idleModes = true, true, true, 205, true
 		d.add("SYN", synchronise).add("CHG", changeStatus).add("BLP", setPrivacy).add("GTC", setPrompt)
 		d.add("ADD", addToList).add("REM", removeFromList).add("REA", rename)
 		d.add("XFR", openSwitchboard).add("URL", mailAddress).add("SND", sendInvitation).add("FND", refuse(502))
@@ -144,11 +173,37 @@ var changes = []struct {
 	}},
 	{11, func(d *dialect) {
 		d.mobileNote, d.messages, d.challenge, d.telephones = true, true, newChallenge, true
-		d.blogs, d.mailSummary = true, true
+		d.blogs, d.mailSummary, d.mailData = true, true, true
 		d.add("UUX", setPersonalMessage).add("GCF", sendConfiguration)
 	}},
 	{12, func(d *dialect) { d.burst, d.joinCapabilities = typedBurst, true }},
+	{13, func(d *dialect) {
+		d.moveTail, d.policies = letterTail, true
+		d.burst, d.listPhones, d.blogs, d.idleModes = noBurst, false, false, false
+		d.boardTail, d.hiddenCalls = []string{"U", "messenger.msn.com"}, true
+		d.remove("ADC").remove("REM").remove("ADG").remove("RMG").remove("REG").remove("SBP").remove("GTC").remove("GCF")
+		d.add("SYN", refuse(502)).add("ADL", useLists).add("RML", dropLists).add("UUN", sendSignal)
+	}},
+	{14, func(d *dialect) {
+		d.address, d.tail, d.federated = numberedAddress, true, true
+		d.boardTail = []string{"U", "messenger.msn.com", "1"}
+		d.add("FQY", askNetworks).add("UUM", sendFederated)
+	}},
+	{15, func(d *dialect) { d.auth, d.longFederated = byProof, true }},
+	{16, func(d *dialect) { d.endpoints = true }},
+	{17, func(*dialect) {}}, // as 16: nothing is known to be new
+	{18, func(d *dialect) {
+		d.address, d.initialNLN, d.offlineMessage, d.circles = prefixedAddress, true, true, true
+		d.add("PUT", publish).add("DEL", withdraw).add("SDG", sendEnvelope).add("VAS", ignore)
+	}},
+	{21, func(d *dialect) {
+		d.moveTail, d.mobileNote, d.documents, d.mailData = hopTail, false, true, false
+		d.remove("CHG").remove("UUX").remove("PRP").remove("XFR").remove("UUM").remove("PGD").remove("IMS").remove("UUN").remove("VAS")
+	}},
 }
+
+// unspoken are versions between the others that no released client spoke and of which nothing certain is known (core.md 13.5).
+var unspoken = []msn.Version{19, 20}
 
 func (d *dialect) add(name string, does command) *dialect {
 	d.commands[name] = does
@@ -166,6 +221,9 @@ var dialects = makeDialects()
 func makeDialects() []*dialect {
 	var all []*dialect
 	for v := changes[0].since; v <= changes[len(changes)-1].since; v++ {
+		if slices.Contains(unspoken, v) {
+			continue
+		}
 		d := &dialect{version: v, commands: map[string]command{}}
 		for _, entry := range changes {
 			if entry.since <= v {
