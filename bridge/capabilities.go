@@ -85,10 +85,24 @@ var conferenceFeatures = func() *event.RoomFeatures {
 	return f
 }()
 
+// circleFeatures are those of circles, whose admins put members out.
+var circleFeatures = func() *event.RoomFeatures {
+	f := features.Clone()
+	f.ID += "+circle"
+	f.MemberActions = event.MemberFeatureMap{
+		event.MemberActionInvite: event.CapLevelFullySupported, event.MemberActionLeave: event.CapLevelFullySupported,
+		event.MemberActionKick: event.CapLevelPartialSupport, event.MemberActionBan: event.CapLevelRejected,
+	}
+	return f
+}()
+
 // GetCapabilities is what a room can do.
 func (c *Client) GetCapabilities(_ context.Context, portal *bridgev2.Portal) *event.RoomFeatures {
 	if _, _, ok := parseConference(portal.ID); ok {
 		return conferenceFeatures
+	}
+	if _, _, ok := parseCircle(portal.ID); ok {
+		return circleFeatures
 	}
 	return features
 }

@@ -51,6 +51,9 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 		}
 		return c.conferenceInfo(found.Conference), nil
 	}
+	if _, id, ok := parseCircle(portal.ID); ok {
+		return c.circleInfo(ctx, id)
+	}
 	return nil, fmt.Errorf("%q: %w", portal.ID, errOddPortal)
 }
 
@@ -114,6 +117,9 @@ func (c *Client) tellRooms(ctx context.Context, created int) {
 
 // portalKey finds the room of a live conversation, for a group of more than two as well.
 func (c *Client) portalKey(ctx context.Context, conv msn.Conversation, from string) (networkid.PortalKey, error) {
+	if conv.Circle != "" {
+		return circleKey(c.server, conv.Circle), nil
+	}
 	if conv.Group {
 		conf, err := c.conferences.of(ctx, conv)
 		return conferenceKey(c.login.ID, c.server, conf.ID), err

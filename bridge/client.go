@@ -38,6 +38,7 @@ type Client struct {
 	typist      *typist
 	nudgesIn    spacing[string]
 	nudgesOut   spacing[networkid.PortalID]
+	keptTold    spacing[networkid.PortalID]
 	unsendTold  atomic.Bool
 
 	current atomic.Pointer[session]
@@ -67,6 +68,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
 	client.rooms = newRooms(c.br)
 	client.typist = newTypist(client.sendTyping)
+	client.keptTold.every = keptPause
 	client.nudgesIn.every, client.nudgesOut.every = c.Config.Nudge.Interval.Duration, c.Config.Nudge.Interval.Duration
 	return client
 }
@@ -251,7 +253,12 @@ type session struct {
 	msn      *msn.Client
 	contacts *contactSync
 	notices  *notices
-	counted  bool // in metrics.signedIn; written before Run ends
+	offline  *offlineArrivals
+
+	placesMu sync.Mutex
+	places   map[string]string // my other places, by id
+
+	counted bool // in metrics.signedIn; written before Run ends
 }
 
 // signIn is one sign-in, from dial to end. again asks for another try at once, with other versions.
@@ -264,7 +271,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s := &session{Client: c, notices: newNotices(c.tell)}
+	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals()}
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
@@ -273,6 +280,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = msn.PersonalMessage{Text: wantText}
 	cfg.Handler = s.handle
+	cfg.MachineGUID = c.conn.machine(c.login.ID)
 	if log := zerolog.Ctx(ctx); log.GetLevel() <= zerolog.TraceLevel {
 		cfg.Trace = func(line string) { log.Trace().Str("line", line).Msg("MSNP") }
 	}
@@ -309,6 +317,7 @@ func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText strin
 	tasks.Go(func() { s.own.run(life, s.msn, wantStatus, wantText) })
 	tasks.Go(func() { s.typist.run(life) })
 	tasks.Go(func() { s.notices.run(life) })
+	tasks.Go(func() { s.offline.run(life, s.msn.DeleteOfflineMessages) })
 	tasks.Go(func() { s.settle(life) })
 	s.current.Store(s)
 	s.arrival.end() // what is asked of s.msn waits by itself

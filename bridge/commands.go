@@ -38,6 +38,9 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("status", "[_word_ [_message_] | auto]", "Set what your contacts see, until `status auto`.", commandStatus),
 		row("reconnect", "", "Sign in again, after you signed in at another place.", commandReconnect),
 		row("accept", "[_address_]", "Put somebody who asked on your contact list. In a chat, without address.", commandAccept),
+		row("decline", "[_address_]", "Say no to somebody who asked. In a chat, without address.", commandDecline),
+		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", commandPlaces),
+		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", commandCircle),
 		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
 	}
 }
@@ -213,6 +216,20 @@ func commandAccept(ce *commands.Event, c *Client) error {
 	}
 	if err == nil {
 		ce.Reply("%s is on your contact list.", passport)
+	}
+	return err
+}
+
+func commandDecline(ce *commands.Event, c *Client) error {
+	passport, err := who(ce)
+	if err == nil {
+		err = c.decline(ce.Ctx, passport)
+	}
+	if errors.Is(err, msn.ErrUnsupported) {
+		return errors.New("this version of the protocol knows no declining: `block` them, or leave it as it is")
+	}
+	if err == nil {
+		ce.Reply("%s was declined. They are not told.", passport)
 	}
 	return err
 }

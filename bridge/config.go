@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -36,23 +38,58 @@ type Config struct {
 	Secret       SecretConfig            `yaml:"secret"`
 	Connect      ConnectConfig           `yaml:"connect"`
 	Metrics      MetricsConfig           `yaml:"metrics"`
+	Mail         MailConfig              `yaml:"mail"`
+	Places       PlacesConfig            `yaml:"places"`
 	DoublePuppet bool                    `yaml:"double_puppet"`
+}
+
+// MailConfig says whether the mailbox of an account is worth a notice.
+type MailConfig struct {
+	Notices bool `yaml:"notices"`
+}
+
+// PlacesConfig is about the several places at which an account may be signed in.
+type PlacesConfig struct {
+	Name    string `yaml:"name"`
+	Notices bool   `yaml:"notices"`
 }
 
 // ServerConfig says how to reach one MSN service.
 type ServerConfig struct {
+	Profile       string            `yaml:"profile"`
 	Name          string            `yaml:"name"`
 	Notification  string            `yaml:"notification"`
 	TLS           bool              `yaml:"tls"`
 	CAFile        string            `yaml:"ca_file"`
 	HTTP          string            `yaml:"http"`
 	Nexus         string            `yaml:"nexus"`
+	RST           string            `yaml:"rst"`
+	RST2          string            `yaml:"rst2"`
+	AddressBook   string            `yaml:"address_book"`
+	Sharing       string            `yaml:"sharing"`
+	OfflineStore  string            `yaml:"offline_store"`
+	OfflineFetch  string            `yaml:"offline_fetch"`
+	Storage       string            `yaml:"storage"`
 	Gateway       string            `yaml:"gateway"`
+	MSNP24        string            `yaml:"msnp24"`
 	Transport     string            `yaml:"transport"`
+	Proxy         string            `yaml:"proxy"`
 	Version       versionList       `yaml:"version"`
+	Tickets       versionList       `yaml:"tickets"`
+	PasswordLimit int               `yaml:"password_limit"`
 	ClientName    string            `yaml:"client_name"`
 	ClientVersion string            `yaml:"client_version"`
+	ProductID     string            `yaml:"product_id"`
+	ProductKey    string            `yaml:"product_key"`
+	Limits        LimitsConfig      `yaml:"limits"`
 	AddressMap    map[string]string `yaml:"address_map"`
+}
+
+// LimitsConfig keeps the bridge from being too fast for a service. Empty times are those that suit every known one.
+type LimitsConfig struct {
+	Changes      duration `yaml:"changes"`
+	Switchboards duration `yaml:"switchboards"`
+	SignIns      float64  `yaml:"sign_ins"`
 }
 
 // ContactsConfig says which contacts get rooms by themselves.
@@ -177,6 +214,8 @@ func upgradeConfig(helper configupgrade.Helper) {
 			"key": configupgrade.Str, "key_file": configupgrade.Str, "old_keys": configupgrade.List,
 		},
 		"metrics": {"listen": configupgrade.Str},
+		"mail":    {"notices": configupgrade.Bool},
+		"places":  {"name": configupgrade.Str, "notices": configupgrade.Bool},
 		"connect": {
 			"per_second":    configupgrade.Int | configupgrade.Float,
 			"backoff_first": configupgrade.Str | configupgrade.Int, "backoff_most": configupgrade.Str | configupgrade.Int,
@@ -193,7 +232,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	return networkConfig, &c.Config, &configupgrade.StructUpgrader{
 		SimpleUpgrader: upgradeConfig,
-		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"double_puppet"}},
+		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"mail"}, {"places"}, {"double_puppet"}},
 		Base:           networkConfig,
 	}
 }
@@ -256,6 +295,12 @@ type service struct {
 	server   msn.Server
 	versions []msn.Version // nil for all
 	client   [2]string     // name and version told to the server
+	product  [2]string     // id and key that answer challenges
+	limits   msn.Limits
+	signIns  float64 // in a second; 0 for connect.per_second
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	http     *http.Client
+	warnings []string
 }
 
 // serviceID is what a short name looks like: it becomes part of user IDs.
@@ -282,35 +327,88 @@ func (cfg *Config) services(folder string) (map[string]*service, error) {
 
 // service checks one entry.
 func (s *ServerConfig) service(id, folder string) (*service, error) {
-	made := &service{id: id, name: s.Name, client: [2]string{s.ClientName, s.ClientVersion}}
+	field := func(name string) string { return "servers." + id + "." + name }
+	var errs []error
+	entry := *s
+	if s.Profile != "" {
+		base, known := profiles[s.Profile]
+		if !known {
+			errs = append(errs, wrong(field("profile"), s.Profile, "empty, or one of "+profileNames()))
+		}
+		entry = s.over(base.ServerConfig)
+	}
+	s = &entry
+	made := &service{
+		id: id, name: s.Name, client: [2]string{s.ClientName, s.ClientVersion}, product: [2]string{s.ProductID, s.ProductKey},
+		limits: msn.Limits{Changes: s.Limits.Changes.Duration, Switchboards: s.Limits.Switchboards.Duration}, signIns: s.Limits.SignIns,
+	}
 	if made.name == "" {
 		made.name = id
 	}
-	var errs []error
-	field := func(name string) string { return "servers." + id + "." + name }
 	if _, _, err := net.SplitHostPort(s.Notification); err != nil {
 		errs = append(errs, wrong(field("notification"), s.Notification, "host:port"))
 	}
-	made.server.Notification = s.Notification
+	errs = append(errs, s.addresses(made, field), s.limited(field), s.transport(made, field, folder), s.speak(made, field))
+	return made, errors.Join(errs...)
+}
+
+// addresses fills in where everything is: under one base, or one by one.
+func (s *ServerConfig) addresses(made *service, field func(string) string) error {
+	var errs []error
 	if s.HTTP != "" {
 		made.server = made.server.ServicesAt(s.HTTP)
 	}
+	made.server.Notification, made.server.MSNP24, made.server.PasswordLimit = s.Notification, s.MSNP24, s.PasswordLimit
 	for _, u := range []struct {
 		name, value string
 		into        *string
-	}{{"http", s.HTTP, nil}, {"nexus", s.Nexus, &made.server.Nexus}, {"gateway", s.Gateway, &made.server.Gateway}} {
+	}{
+		{"http", s.HTTP, nil}, {"nexus", s.Nexus, &made.server.Nexus}, {"rst", s.RST, &made.server.RST}, {"rst2", s.RST2, &made.server.RST2},
+		{"address_book", s.AddressBook, &made.server.AddressBook}, {"sharing", s.Sharing, &made.server.Sharing},
+		{"offline_store", s.OfflineStore, &made.server.OfflineStore}, {"offline_fetch", s.OfflineFetch, &made.server.OfflineFetch},
+		{"storage", s.Storage, &made.server.Storage}, {"gateway", s.Gateway, &made.server.Gateway},
+	} {
 		if u.value == "" {
 			continue
 		}
 		if parsed, err := url.Parse(u.value); err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 			errs = append(errs, wrong(field(u.name), u.value, "an http or https URL"))
 		}
+		if closed(u.value) {
+			made.warnings = append(made.warnings, fmt.Sprintf("network.%s: %s was Microsoft's, which has closed it", field(u.name), u.value))
+		}
 		if u.into != nil {
 			*u.into = u.value
 		}
 	}
-	errs = append(errs, s.transport(made, field, folder), s.speak(made, field))
-	return made, errors.Join(errs...)
+	if closed(s.Notification) {
+		made.warnings = append(made.warnings, fmt.Sprintf("network.%s: %s was Microsoft's, which has closed it", field("notification"), s.Notification))
+	}
+	for _, word := range s.Tickets {
+		source := msn.TicketSource(strings.ToLower(word))
+		if source != msn.NexusTicket && source != msn.RSTTicket && source != msn.RST2Ticket {
+			errs = append(errs, wrong(field("tickets"), word, "nexus, rst and rst2, in the order in which they are to be tried"))
+		}
+		made.server.Tickets = append(made.server.Tickets, source)
+	}
+	return errors.Join(errs...)
+}
+
+// limited checks what is a number or a time.
+func (s *ServerConfig) limited(field func(string) string) error {
+	var errs []error
+	for name, d := range map[string]duration{"changes": s.Limits.Changes, "switchboards": s.Limits.Switchboards} {
+		if d.broken != "" || d.Duration < 0 || d.Duration > time.Minute {
+			errs = append(errs, wrong(field("limits."+name), d.broken+d.Duration.String(), "a time up to 1m, like 2s"))
+		}
+	}
+	if s.Limits.SignIns < 0 || s.Limits.SignIns > 1000 {
+		errs = append(errs, wrong(field("limits.sign_ins"), s.Limits.SignIns, "0 to 1000"))
+	}
+	if s.PasswordLimit < 0 {
+		errs = append(errs, wrong(field("password_limit"), s.PasswordLimit, "0 or more"))
+	}
+	return errors.Join(errs...)
 }
 
 // transport fills in how the bytes travel.
@@ -329,14 +427,25 @@ func (s *ServerConfig) transport(made *service, field func(string) string, folde
 	if s.TLS {
 		made.server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
+	carrier := http.DefaultTransport.(*http.Transport).Clone()
 	if s.CAFile != "" {
 		pool, err := readCertificates(filepath.Join(folder, s.CAFile), s.CAFile)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("network.%s: %w", field("ca_file"), err))
-		} else if made.server.TLS != nil {
+		}
+		if made.server.TLS != nil {
 			made.server.TLS.RootCAs = pool
 		}
+		carrier.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	}
+	if s.Proxy != "" {
+		dial, err := dialThrough(s.Proxy)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("network.%s: %w", field("proxy"), err))
+		}
+		made.dial, carrier.Proxy, carrier.DialContext = dial, nil, dial
+	}
+	made.http = &http.Client{Transport: carrier}
 	for from, to := range s.AddressMap {
 		for _, addr := range []string{from, to} {
 			if _, _, err := net.SplitHostPort(addr); err != nil {
@@ -375,10 +484,10 @@ func readCertificates(joined, name string) (*x509.CertPool, error) {
 // speak fills in the versions.
 func (s *ServerConfig) speak(made *service, field func(string) string) error {
 	if len(s.Version) == 0 || len(s.Version) == 1 && strings.EqualFold(s.Version[0], "auto") {
-		if made.server.Nexus == "" {
-			return wrong(field("http"), s.HTTP, "a base URL (or nexus), which MSNP8 and later need; for older ones alone list them in version")
+		if made.server.Nexus == "" && made.server.RST == "" && made.server.RST2 == "" {
+			return wrong(field("http"), s.HTTP, "a base URL (or nexus, or rst), which MSNP8 and later need; for older ones alone list them in version")
 		}
-		return nil
+		return made.try(nil)
 	}
 	for _, word := range s.Version {
 		v, err := msn.ParseVersion(word)
@@ -387,11 +496,16 @@ func (s *ServerConfig) speak(made *service, field func(string) string) error {
 		}
 		made.versions = append(made.versions, v)
 	}
-	probe := msn.Config{
-		Server: made.server, Versions: made.versions, Passport: "someone@example.com", Password: "none",
-		Handler: noEvents,
+	return made.try(made.versions)
+}
+
+// try makes a client that never signs in, which looks at everything.
+func (made *service) try(versions []msn.Version) error {
+	cfg := msn.Config{
+		Server: made.server, Versions: versions, Passport: "someone@example.com", Password: "none", Handler: noEvents,
+		ProductID: made.product[0], ProductKey: made.product[1],
 	}
-	if _, err := msn.New(probe); err != nil {
+	if _, err := msn.New(cfg); err != nil {
 		return fmt.Errorf("network.servers.%s: %w", made.id, err)
 	}
 	return nil

@@ -107,8 +107,15 @@ func (c *Connector) Start(ctx context.Context) error {
 		return fmt.Errorf("load the key for passwords: %w", err)
 	}
 	c.paces = make(map[string]*pace)
-	for id := range c.services {
-		c.paces[id] = newPace(c.Config.Connect.PerSecond)
+	for id, service := range c.services {
+		rate := service.signIns
+		if rate == 0 {
+			rate = c.Config.Connect.PerSecond
+		}
+		c.paces[id] = newPace(rate)
+		for _, warning := range service.warnings {
+			c.br.Log.Warn().Msg(warning)
+		}
 	}
 	c.versions.db = c.db
 	c.br.Commands = inTurns(c.br.Commands)

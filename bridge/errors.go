@@ -52,6 +52,10 @@ var troubles = []trouble{
 		"There is no such account on this MSN service.", true},
 	{is(msn.ErrVersionRefused), "msn-version-refused",
 		"The MSN service speaks none of the protocol versions that the bridge offers. An administrator can change them in the configuration.", false},
+	{is(msn.ErrActionNeeded), "msn-action-needed",
+		"The MSN service wants you to complete your account on its web page before you can sign in.", true},
+	{is(msn.ErrServiceTrouble, msn.ErrSessionLost, msn.ErrStaleTicket), "msn-service-trouble",
+		"A web service of the MSN service does not work, so that your contact list could not be read.", false},
 	{is(msn.ErrServerBusy, msn.ErrTooFast), "msn-busy",
 		"The MSN service is busy. Please try again later.", false},
 	{is(msn.ErrServerDown), "msn-going-down",
@@ -108,7 +112,7 @@ func (t trouble) explain(err error) string {
 	if errors.As(err, &refused) && refused.Text != "" {
 		return fmt.Sprintf("%s The service says: %q", t.text, refused.Text)
 	}
-	if t.code == otherTrouble.code || t.code == "msn-certificate" {
+	if t.code == otherTrouble.code || t.code == "msn-certificate" || t.code == "msn-service-trouble" {
 		return fmt.Sprintf("%s (%v)", t.text, err)
 	}
 	return t.text
@@ -145,6 +149,9 @@ var failures = []struct {
 	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false},
 	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false},
 	{is(msn.ErrHidden), "MSN does not let you write while you appear offline", true, true},
+	{is(msn.ErrServiceTrouble, msn.ErrSessionLost, msn.ErrStaleTicket), "a web service of MSN does not work at the moment", true, true},
+	{is(msn.ErrNotOnList), "that is not on your contact list", true, false},
+	{is(msn.ErrNameTaken), "there is one of that name already", true, false},
 	{is(msn.ErrTooFast), "MSN wants you to write more slowly", true, true},
 	{is(msn.ErrTooLong), "the message is too long for MSN", true, false},
 	{is(msn.ErrUnsupported), "the protocol version of this MSN service cannot carry it", true, false},

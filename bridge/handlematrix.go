@@ -47,6 +47,9 @@ func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (m
 		}
 		return conf.conversation(), nil
 	}
+	if _, id, ok := parseCircle(portal); ok {
+		return msn.Conversation{Circle: id, Group: true}, nil
+	}
 	return msn.Conversation{}, fmt.Errorf("%q: %w", portal, errOddPortal)
 }
 
@@ -109,7 +112,12 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if file {
 		about.Link = c.link(ctx, msg.Content)
 	}
-	sent, err := c.send(ctx, msg.Portal.ID, msnfmt.FromMatrix(msg.Content, c.options(), about))
+	m := msnfmt.FromMatrix(msg.Content, c.options(), about)
+	sent, err := c.send(ctx, msg.Portal.ID, m)
+	if errors.Is(err, msn.ErrContactOffline) {
+		kept, err := c.leaveOffline(ctx, msg, m)
+		return kept, sendStatus(err)
+	}
 	if err != nil {
 		return nil, sendStatus(err)
 	}
@@ -144,7 +152,7 @@ func (c *Client) sendTyping(ctx context.Context, room networkid.PortalID) {
 		return
 	}
 	to, err := c.conversation(ctx, room)
-	if err != nil || to.Group && to.Session == "" {
+	if err != nil || to.Group && to.Session == "" && to.Circle == "" {
 		return
 	}
 	if !to.Group && s.msn.PresenceOf(to.Participants[0]).Status == msn.Offline {
@@ -218,6 +226,9 @@ func (c *Client) readable(ctx context.Context, msg *bridgev2.MatrixMessage) (*br
 // one, as MSN did. Nobody can be put out.
 func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.MatrixMembershipChange) (*bridgev2.MatrixMembershipResult, error) {
 	ghost, isGhost := msg.Target.(*bridgev2.Ghost)
+	if _, id, ok := parseCircle(msg.Portal.ID); ok {
+		return nil, sendStatus(c.circleMembership(ctx, msg, id))
+	}
 	switch {
 	case msg.Type == bridgev2.Leave && !isGhost:
 		return nil, c.leave(ctx, msg.Portal.ID)
@@ -289,6 +300,9 @@ func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.Matri
 		return sendStatus(err)
 	}
 	c.rooms.forget(msg.Portal.PortalKey)
+	if _, id, ok := parseCircle(msg.Portal.ID); ok {
+		return sendStatus(c.leaveCircle(ctx, id))
+	}
 	if _, id, ok := parseConference(msg.Portal.ID); ok {
 		return c.conferences.remove(ctx, id)
 	}
@@ -297,11 +311,29 @@ func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.Matri
 
 // HandleMatrixAcceptMessageRequest adds who asked to the contact list.
 func (c *Client) HandleMatrixAcceptMessageRequest(ctx context.Context, msg *bridgev2.MatrixAcceptMessageRequest) error {
+	if _, id, ok := parseCircle(msg.Portal.ID); ok {
+		return sendStatus(c.answerCircle(ctx, id, true))
+	}
 	_, passport, ok := parseDirect(msg.Portal.ID)
 	if !ok {
 		return sendStatus(errOddPortal)
 	}
 	return sendStatus(c.accept(ctx, passport))
+}
+
+// decline says no to somebody who asked.
+func (c *Client) decline(ctx context.Context, passport string) error {
+	s, err := c.online()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := s.msn.Decline(ctx, passport); err != nil {
+		return err
+	}
+	c.decided(ctx, passport)
+	return nil
 }
 
 // accept puts somebody on the contact list, which answers a request of theirs.

@@ -48,7 +48,21 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.Undelivered:
 		zerolog.Ctx(ctx).Debug().Str("message_id", string(e.ID)).Msg("MSN could not deliver a message that nobody waited for")
 	case msn.ServerNotice:
-		s.notices.add(e.Text)
+		s.notices.add("The MSN service says: " + e.Text)
+	case msn.OfflineMessageReceived:
+		s.offlineReceived(ctx, e.OfflineMessage)
+	case msn.OfflineTrouble:
+		s.notices.add("Messages wait for you at the MSN service that could not be fetched; they are tried again at the next sign-in. (" + e.Err.Error() + ")")
+	case msn.ListTrouble:
+		s.notices.add("Your contact list changed elsewhere and could not be read again: " + e.Err.Error())
+	case msn.EndpointsChanged:
+		s.placesChanged(e.Endpoints)
+	case msn.MailReceived:
+		s.mailReceived(e)
+	case msn.MailChanged: // a number that nobody has asked for
+	case msn.CirclesChanged:
+		s.contacts.do(func(ctx context.Context) { s.circlesChanged(ctx, e.Circles) })
+	case msn.CirclePresenceChanged: // ghosts have one presence, that of the contact list
 	case msn.GroupsChanged: // contact groups are not shown
 	}
 }
@@ -140,6 +154,9 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		e.Message = &msn.Invitation{Fields: []msn.Field{
 			{Name: "Application-Name", Value: "File Transfer"}, {Name: "Invitation-Command", Value: "INVITE"},
 		}}
+	}
+	if e.Conversation.Circle != "" && !s.inCircle(e.Conversation.Circle) {
+		return // an echo of one that was left
 	}
 	room, err := s.portalKey(ctx, e.Conversation, e.From)
 	if err != nil {
@@ -247,7 +264,10 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 		}
 	}
 	text := fmt.Sprintf("%s (%s) has added you to their MSN contact list. To add them too, answer here or write `%s accept`; "+
-		"`%[3]s block` keeps them from seeing you.", name, e.Passport, s.conn.br.Config.CommandPrefix)
+		"`%[3]s decline` says no, and `%[3]s block` keeps them from seeing you.", name, e.Passport, s.conn.br.Config.CommandPrefix)
+	if e.Text != "" {
+		text += "\nThey wrote: " + e.Text
+	}
 	s.login.QueueRemoteEvent(&simplevent.PreConvertedMessage{
 		EventMeta: meta, ID: requestMessageID(e.Passport),
 		Data: &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{

@@ -65,6 +65,26 @@ func parseConference(portal networkid.PortalID) (server, id string, ok bool) {
 	return server, id, found && isConference && server != "" && id != "" && !strings.Contains(id, "@")
 }
 
+// circleWord stands in portal IDs of circles. What follows is the circle's GUID.
+const circleWord = "circle/"
+
+// circleKey is the portal of a circle. It belongs to nobody: members who are logged in share it.
+func circleKey(server, id string) networkid.PortalKey {
+	return networkid.PortalKey{ID: networkid.PortalID(server + "/" + circleWord + id)}
+}
+
+// parseCircle gives the circle's GUID.
+func parseCircle(portal networkid.PortalID) (server, id string, ok bool) {
+	server, rest, found := strings.Cut(string(portal), "/")
+	id, isCircle := strings.CutPrefix(rest, circleWord)
+	return server, id, found && isCircle && server != "" && id != "" && !strings.Contains(id, "@")
+}
+
+// offlineMessageID names a message that waited with the service, by the service's own ID for it.
+func offlineMessageID(passport, id string) networkid.MessageID {
+	return networkid.MessageID("offline/" + passport + "/" + id)
+}
+
 // makeMessageID names a message. MSNP has no such thing: package msn makes it of session, sender and
 // sequence number, and it comes to the same when the same message is seen again.
 func makeMessageID(message msn.MessageID) networkid.MessageID {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 
 	"github.com/matrix-msn/matrix-msn/database"
@@ -213,6 +215,7 @@ func (c *Connector) trial(ctx context.Context, server, address, password string)
 	if err != nil {
 		return "", false, err
 	}
+	cfg.MachineGUID = c.machine(makeLoginID(server, address))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signedIn := make(chan msn.SignedIn, 1)
@@ -245,6 +248,14 @@ func (c *Connector) trial(ctx context.Context, server, address, password string)
 	}
 }
 
+// machine names the place that this bridge is for an account, the same in every run: servers take a second sign-in
+// under the same name for the same place (core.md 8.7). No other bridge makes the same.
+func (c *Connector) machine(login networkid.UserLoginID) string {
+	sum := sha256.Sum256([]byte("matrix-msn " + string(c.br.Bot.GetMXID()) + " " + string(login)))
+	sum[6], sum[8] = sum[6]&0x0F|0x80, sum[8]&0x3F|0x80 // version 8: made of something else
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
 // clientConfig is what all sign-ins to a service have in common.
 func (c *Connector) clientConfig(ctx context.Context, server, address, password string) (msn.Config, error) {
 	s := c.services[server]
@@ -253,7 +264,8 @@ func (c *Connector) clientConfig(ctx context.Context, server, address, password 
 	}
 	cfg := msn.Config{
 		Server: s.server, Passport: address, Password: password,
-		ClientName: s.client[0], ClientVersion: s.client[1], Handler: noEvents,
+		ClientName: s.client[0], ClientVersion: s.client[1], ProductID: s.product[0], ProductKey: s.product[1],
+		Limits: s.limits, Dial: s.dial, HTTPClient: s.http, EndpointName: c.Config.Places.Name, Handler: noEvents,
 	}
 	err := c.versions.change(ctx, server, func(m *msn.VersionMemory) { cfg.Versions = m.Offer(s.versions, time.Now()) })
 	return cfg, err

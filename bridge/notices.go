@@ -8,7 +8,7 @@ import (
 // maxNotices is how many announcements of the service wait; more are one too many for anybody to read.
 const maxNotices = 16
 
-// notices carries announcements of the MSN service to the management room. A handler must not wait for
+// notices carries announcements to the management room. A handler must not wait for
 // the homeserver, so another goroutine writes them.
 type notices struct {
 	tell func(ctx context.Context, text string)
@@ -51,7 +51,7 @@ func (n *notices) run(ctx context.Context) {
 		n.waiting, n.lost = nil, false
 		n.mu.Unlock()
 		for _, text := range waiting {
-			n.tell(ctx, "The MSN service says: "+text)
+			n.tell(ctx, text)
 		}
 		if lost {
 			n.tell(ctx, "The MSN service said more, too fast to be repeated here.")

@@ -196,8 +196,11 @@ func (c *Client) reach(ctx context.Context, nc *notificationConn, deserted *swit
 // bringMyPlaces calls myself, so that my other places see the conversation too (core.md 10.2). Where that is
 // refused they do not.
 func (c *Client) bringMyPlaces(ctx context.Context, sb *switchboard) {
-	if len(c.Endpoints()) > 1 {
-		_ = sb.tell(ctx, command("CAL", wire.Encode(c.cfg.Passport))) // a failed write shows at the next one
+	if len(c.Endpoints()) < 2 {
+		return
+	}
+	if _, err := sb.ask(ctx, command("CAL", wire.Encode(c.cfg.Passport)), nil); err == nil {
+		sb.awaitMine(ctx)
 	}
 }
 

@@ -20,6 +20,8 @@ const (
 	joinTimeout = 25 * time.Second
 	// latecomers is how much longer the others of a group may take.
 	latecomers = 5 * time.Second
+	// ownPlaceTime is how long a new conversation waits for my other places, so that they see its first message.
+	ownPlaceTime = time.Second
 	// ackTimeout is how long a switchboard may take to confirm a message.
 	ackTimeout = 20 * time.Second
 	// unconfirmed is how many messages without acknowledgement are remembered for a late NAK.
@@ -43,6 +45,7 @@ type switchboard struct {
 	group    bool
 	entering bool // ANS is not answered: joins are reported together
 	told     bool // somebody was reported to have joined
+	alsoHere bool // another place of mine is there
 	last     Conversation
 	changed  chan struct{} // closed and replaced when people changes
 	used     time.Time
@@ -139,7 +142,11 @@ func (sb *switchboard) joined(ctx context.Context, args []string) {
 		return
 	}
 	passport, endpoint := person(args[0])
-	if passport == "" || passport == sb.client.cfg.Passport {
+	if passport == sb.client.cfg.Passport {
+		sb.mine(args[0])
+		return
+	}
+	if passport == "" {
 		return
 	}
 	sb.mu.Lock()
@@ -167,6 +174,39 @@ func (sb *switchboard) joined(ctx context.Context, args []string) {
 	sb.mu.Unlock()
 	if !silent {
 		sb.client.report(ctx, event)
+	}
+}
+
+// mine is another place of mine that has come.
+func (sb *switchboard) mine(handle string) {
+	_, place, _ := strings.Cut(handle, ";")
+	if place = normalGUID(decode(place)); place == "" || place == sb.client.cfg.MachineGUID {
+		return
+	}
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	sb.alsoHere = true
+	sb.stir()
+}
+
+// awaitMine waits a little for another place of mine.
+func (sb *switchboard) awaitMine(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, ownPlaceTime)
+	defer cancel()
+	for {
+		sb.mu.Lock()
+		here, changed := sb.alsoHere, sb.changed
+		sb.mu.Unlock()
+		if here {
+			return
+		}
+		select {
+		case <-changed:
+		case <-sb.done:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

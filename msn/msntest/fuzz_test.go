@@ -206,3 +206,28 @@ func FuzzPublish(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPersonal takes arbitrary documents of UUX. Nothing is lost of one that is not about an endpoint, and what is told of one is
+// never more than came.
+func FuzzPersonal(f *testing.F) {
+	for _, seed := range []string{
+		"<Data><PSM>a</PSM></Data>", "<EndpointData><Capabilities>1:2</Capabilities></EndpointData>", "<PrivateEndpointData/>", "<EndpointData", "<EndpointData>",
+		"<Data><PSM></PSM><PrivateEndpointData><EpName>&#60;</EpName><ClientType>x</ClientType></PrivateEndpointData></Data>", "<EndpointData/></EndpointData>", "<",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, doc string) {
+		s := &Server{}
+		n := &session{conn: &conn{srv: s}, dialect: dialects[len(dialects)-2]}
+		rest := n.takePlace(doc)
+		if !strings.Contains(doc, "EndpointData") && rest != doc || len(rest) > len(doc) {
+			t.Errorf("%q became %q", doc, rest)
+		}
+		n.account = &account{sessions: []*session{n}, face: face{message: []byte(rest)}}
+		n.endpoint, n.status, n.listed = "x", "NLN", true
+		if got := string(n.personalDocument(n.account)); !strings.Contains(got, `<EndpointData id="{x}">`) {
+			t.Errorf("%q has no endpoint", got)
+		}
+		_ = n.escargotDocument(doc)
+	})
+}

@@ -183,3 +183,29 @@ func TestListLimits(t *testing.T) {
 	}
 	p.play("alice C: ADL 40 #\n | <ml><d><c n=\"bob\" l=\"1\"/></d></ml>\nalice S: 240 40")
 }
+
+// TestOneSegment is a client that does not wait for answers.
+func TestOneSegment(t *testing.T) {
+	s := New(t, fixture())
+	p := play(t, s, "")
+	if _, err := p.conn("alice").nc.Write([]byte("VER 1 MSNP18 CVR0\r\nCVR 2 0x0409 winnt 6.1 i386 MSNMSGR 14.0 msmsgs alice@example.com\r\nUSR 3 SSO I alice@example.com\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.play("alice S: VER 1 MSNP18\nalice S: CVR 2 ...\nalice S: GCF 0 #\nalice S: USR 3 SSO S MBI_KEY_OLD *")
+}
+
+// TestFaultsOfLaterVersions is being sent elsewhere and away by versions from MSNP13 on.
+func TestFaultsOfLaterVersions(t *testing.T) {
+	s := New(t, fixture())
+	s.SetFaults(Faults{Redirect: "127.0.0.1:1"})
+	play(t, s, "alice C: VER 1 MSNP15\nalice S: VER 1 MSNP15\nalice C: CVR 2 0x0409 winnt 6.1 i386 MSNMSGR 8.5 msmsgs alice@example.com\nalice S: CVR 2 ...\n"+
+		"alice C: USR 3 SSO I alice@example.com\nalice S: XFR 3 NS 127.0.0.1:1 U D\nalice closed")
+	s.SetFaults(Faults{MoveTo: "127.0.0.1:1"})
+	play(t, s, "alice signs in MSNP18\nalice S: XFR 0 NS 127.0.0.1:1 U D\nalice closed")
+	s.SetFaults(Faults{OutAfterSignIn: "MIG"})
+	play(t, s, "alice signs in MSNP21\nalice S: OUT MIG\nalice closed")
+	s.SetFaults(Faults{Refuse: map[string]int{"ADL": 500}})
+	play(t, s, "alice signs in MSNP13\nalice C: ADL 5 0\nalice S: 500 5\nalice closed")
+	s.SetFaults(Faults{})
+	waitUntil(t, s, func() bool { return len(s.accounts["alice@example.com"].sessions) == 0 })
+}

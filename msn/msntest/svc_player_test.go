@@ -272,32 +272,18 @@ func rstTickets(t testing.TB, text string) (tickets, ids map[string]string) {
 
 // TestWebDialogues plays the files for a good service.
 func TestWebDialogues(t *testing.T) {
-	playAllWeb(t, "testdata/web/*.txt", func(string) Config { return fixture() })
-}
-
-// TestLooseDialogues plays those for one that is like Escargot.
-func TestLooseDialogues(t *testing.T) {
-	playAllWeb(t, "testdata/web/escargot/*.txt", func(string) Config {
-		cfg := fixture()
-		cfg.Quirks = EscargotQuirks()
-		return cfg
-	})
-}
-
-func playAllWeb(t *testing.T, pattern string, cfg func(name string) Config) {
-	files, err := filepath.Glob(pattern)
+	files, err := filepath.Glob("testdata/web/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no dialogues: %v", err)
 	}
 	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		t.Run(name, func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			playWeb(t, New(t, cfg(name)), string(text))
+			playWeb(t, New(t, fixture()), string(text))
 		})
 	}
 }
