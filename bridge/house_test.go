@@ -38,6 +38,18 @@ func ghostOf(passport string) id.UserID {
 	return id.NewUserID("msn_"+id.EncodeUserLocalpart(string(makeUserID(serverName, passport))), domain)
 }
 
+// usualVersion is what everybody in these tests speaks, if nothing else is said: the last with switchboards.
+const usualVersion = msn.MSNP18
+
+// speaking changes the bridge's version.
+func speaking(v msn.Version) func(*Config) {
+	return func(c *Config) {
+		s := c.Servers[serverName]
+		s.Version = versionList{v.String()}
+		c.Servers[serverName] = s
+	}
+}
+
 type house struct {
 	t    testing.TB
 	hs   *homeserver
@@ -56,7 +68,7 @@ func testConfig(t testing.TB, service *msntest.Server) Config {
 		t.Fatal(err)
 	}
 	cfg.Servers = map[string]ServerConfig{serverName: {
-		Notification: service.NSAddr(), HTTP: service.HTTPURL(), Version: versionList{"auto"},
+		Notification: service.NSAddr(), HTTP: service.HTTPURL(), Version: versionList{usualVersion.String()},
 	}}
 	cfg.Connect = ConnectConfig{
 		PerSecond: 1000, BackoffFirst: duration{Duration: 20 * time.Millisecond}, BackoffMost: duration{Duration: 200 * time.Millisecond},
@@ -272,10 +284,16 @@ type person struct {
 // person signs somebody in on MSN.
 func (h *house) person(passport string, status msn.Status) *person {
 	h.t.Helper()
+	return h.personWith(passport, status, usualVersion)
+}
+
+// personWith is somebody with a version of their own.
+func (h *house) personWith(passport string, status msn.Status, v msn.Version) *person {
+	h.t.Helper()
 	p := &person{t: h.t, arrived: make(chan struct{})}
 	client, err := msn.New(msn.Config{
 		Server: h.msn.MSN(), Passport: passport, Password: "secret", Presence: msn.Presence{Status: status},
-		Limits: msn.Limits{Changes: -1}, Handler: p.handle,
+		Limits: msn.Limits{Changes: -1}, Handler: p.handle, Versions: []msn.Version{v},
 	})
 	if err != nil {
 		h.t.Fatal(err)

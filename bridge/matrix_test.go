@@ -154,7 +154,11 @@ func TestWritingEndsHiding(t *testing.T) {
 }
 
 func TestPasswordChangedOnTheService(t *testing.T) {
-	h := newHouse(t, nil).signedIn()
+	h := newHouse(t, func(c *Config) {
+		s := c.Servers[serverName]
+		s.Version, s.Tickets = versionList{"MSNP12"}, versionList{"nexus"}
+		c.Servers[serverName] = s
+	}).signedIn()
 	h.msn.SetFaults(msntest.Faults{Login: 401, Passport: ""})
 	h.msn.Kick(aliceMSN, "SSD")
 	h.hs.wait(t, "the state to say so", func() bool {
@@ -177,7 +181,8 @@ func TestLoginFailuresHaveTheirOwnWords(t *testing.T) {
 	}{
 		{msntest.Faults{Refuse: map[string]int{"USR": 600}}, "busy"},
 		{msntest.Faults{Refuse: map[string]int{"USR": 927}}, "does not let this account sign in"},
-		{msntest.Faults{Login: 503}, "busy"},
+		{msntest.Faults{RSTDown: true}, "busy"},
+		{msntest.Faults{ServiceFault: map[string]string{"FindMembership": "InternalError"}}, "contact list could not be read"},
 	} {
 		h.msn.SetFaults(test.faults)
 		if err := h.login("secret"); err == nil || !strings.Contains(err.Error(), test.words) {
@@ -208,11 +213,7 @@ func TestDisconnectWithoutConnect(t *testing.T) {
 func TestEveryVersion(t *testing.T) {
 	for _, v := range msn.Versions() {
 		t.Run(v.String(), func(t *testing.T) {
-			h, bob, room := chat(t, func(c *Config) {
-				s := c.Servers[serverName]
-				s.Version = versionList{v.String()}
-				c.Servers[serverName] = s
-			})
+			h, bob, room := chat(t, speaking(v))
 			if got := h.online().msn.Version(); got != v {
 				t.Errorf("speaks %s", got)
 			}

@@ -193,8 +193,12 @@ func TestPresenceEndsWithTheSession(t *testing.T) {
 	h.hs.wait(t, "Bob to be offline", func() bool { return h.hs.presence[ghostOf(bobMSN)].presence == event.PresenceOffline })
 }
 
+// TestOfflineContact says why a text does not go where the service keeps none.
 func TestOfflineContact(t *testing.T) {
-	h := newHouse(t, func(c *Config) { c.Contacts.CreateRooms = roomsAll })
+	h := newHouse(t, func(c *Config) {
+		speaking(msn.MSNP10)(c)
+		c.Contacts.CreateRooms = roomsAll
+	})
 	h.signedIn()
 	s := h.status(h.say(h.room(bobMSN), "are you there?"))
 	if s.Status == event.MessageStatusSuccess || !strings.Contains(s.Message, "not online") || !s.SendNotice {
@@ -232,9 +236,9 @@ func TestRestart(t *testing.T) {
 }
 
 func TestSignedInElsewhere(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newHouse(t, speaking(msn.MSNP12))
 	h.signedIn()
-	other := h.person(aliceMSN, msn.Online)
+	other := h.personWith(aliceMSN, msn.Online, msn.MSNP12)
 	h.hs.wait(t, "the state to say so", func() bool {
 		return len(h.hs.states) > 0 && h.hs.states[len(h.hs.states)-1].Error == "msn-elsewhere"
 	})

@@ -1,0 +1,160 @@
+package bridge
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// TestOfflineMessagesOut leaves texts with the service while the contact is away; the room is told once.
+func TestOfflineMessagesOut(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Contacts.CreateRooms = roomsAll })
+	h.signedIn()
+	room := h.room(bobMSN)
+	for _, text := range []string{"are you there?", "call me"} {
+		if s := h.status(h.say(room, text)); s.Status != event.MessageStatusSuccess {
+			t.Errorf("%q: status %+v", text, s)
+		}
+	}
+	bob := h.person(bobMSN, msn.Online)
+	for _, text := range []string{"are you there?", "call me"} {
+		bob.wait(text, func(e msn.Event) bool {
+			m, ok := e.(msn.OfflineMessageReceived)
+			return ok && m.OfflineMessage.Text == text && m.OfflineMessage.From == aliceMSN
+		})
+	}
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	told := 0
+	for _, m := range h.hs.messages(room, botID) {
+		if strings.Contains(m, "keeps your messages") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the room was told %d times", told)
+	}
+}
+
+// TestOfflineMessagesIn brings what waited into the room, with its time, once, and deletes it only then.
+func TestOfflineMessagesIn(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	want := []string{"where are you?", "call me 📞"}
+	for _, text := range want {
+		if _, err := bob.SendOffline(t.Context(), aliceMSN, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.signedIn()
+	room := h.room(bobMSN)
+	for _, text := range want {
+		h.heard(room, ghostOf(bobMSN), text)
+	}
+	h.restart()
+	h.online()
+	bob.writes(msn.With(aliceMSN), "there you are")
+	h.heard(room, ghostOf(bobMSN), "there you are")
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if got := h.hs.messages(room, ghostOf(bobMSN)); !slices.Equal(got, append(want, "there you are")) {
+		t.Errorf("Bob's messages: %q", got)
+	}
+}
+
+// TestWrittenElsewhere shows what the user writes at another place as the user's own.
+func TestWrittenElsewhere(t *testing.T) {
+	h, bob, room := chat(t, nil)
+	home := h.person(aliceMSN, msn.Online)
+	if _, err := home.Send(t.Context(), msn.With(bobMSN), &msn.TextMessage{Text: "from home"}); err != nil {
+		t.Fatal(err)
+	}
+	bob.reads("from home")
+	own := ghostOf(aliceMSN)
+	h.hs.wait(t, "the text from home", func() bool {
+		return slices.Contains(h.hs.messages(room, own), "from home") || slices.Contains(h.hs.messages(room, alice), "from home")
+	})
+	if h.conn.machine("a") == h.conn.machine("b") || h.conn.machine("a") != h.conn.machine("a") || len(h.conn.machine("a")) != 36 {
+		t.Errorf("machines: %s, %s", h.conn.machine("a"), h.conn.machine("b"))
+	}
+}
+
+// roomOf waits for the room of a portal.
+func (h *house) roomOf(key networkid.PortalKey) (found id.RoomID) {
+	h.t.Helper()
+	h.hs.wait(h.t, "the room of "+string(key.ID), func() bool {
+		portal, err := h.br.GetExistingPortalByKey(h.t.Context(), key)
+		if err == nil && portal != nil {
+			found = portal.MXID
+		}
+		return found != ""
+	})
+	return found
+}
+
+// TestCircleRooms makes a room for a circle, with its people and their talk.
+func TestCircleRooms(t *testing.T) {
+	h, bob, _ := chat(t, nil)
+	s := h.online()
+	made, err := s.msn.CreateCircle(t.Context(), "Chess club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.msn.InviteToCircle(t.Context(), made.ID, bobMSN, "come!"); err != nil {
+		t.Fatal(err)
+	}
+	bob.wait("an invitation", func(e msn.Event) bool {
+		c, ok := e.(msn.CirclesChanged)
+		return ok && slices.ContainsFunc(c.Circles, func(c msn.Circle) bool { return c.ID == made.ID && c.Role == msn.RoleInvited })
+	})
+	if err := bob.AnswerCircle(t.Context(), made.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	room := h.roomOf(circleKey(serverName, made.ID))
+	if _, err := bob.Send(t.Context(), msn.Conversation{Circle: made.ID, Group: true}, &msn.TextMessage{Text: "e4"}); err != nil {
+		t.Fatal(err)
+	}
+	h.heard(room, ghostOf(bobMSN), "e4")
+	h.goes(h.say(room, "e5"))
+	bob.reads("e5")
+	if key := circleKey("local", "x"); key.Receiver != "" {
+		t.Errorf("%+v has a receiver", key)
+	}
+}
+
+// TestCircleIDs takes circles' portals for nothing else.
+func TestCircleIDs(t *testing.T) {
+	const guid = "00000000-0000-0000-0009-0123456789ab"
+	key := circleKey("escargot", guid)
+	if server, id, ok := parseCircle(key.ID); server != "escargot" || id != guid || !ok {
+		t.Errorf("%s is %s, %s, %t", key.ID, server, id, ok)
+	}
+	if _, _, ok := parseDirect(key.ID); ok {
+		t.Error("a circle is a chat of two")
+	}
+	if _, _, ok := parseConference(key.ID); ok {
+		t.Error("a circle is a conference")
+	}
+	for _, portal := range []string{"escargot/circle/", "/circle/x", "escargot/circle/a@b", "escargot/bob@example.com", "escargot/conf/x"} {
+		if _, _, ok := parseCircle(networkid.PortalID(portal)); ok {
+			t.Errorf("%s is a circle", portal)
+		}
+	}
+}
+
+// TestOtherNetworks has people of other networks as people of their own.
+func TestOtherNetworks(t *testing.T) {
+	id := makeUserID("escargot", "32:Erin@Yahoo.example")
+	if server, passport, ok := parseUserID(id); server != "escargot" || passport != "32:erin@yahoo.example" || !ok {
+		t.Errorf("%s is %s, %s, %t", id, server, passport, ok)
+	}
+	if got, err := cleanAddress("32:Erin@Yahoo.example"); err != nil || got != "32:erin@yahoo.example" {
+		t.Errorf("cleaned: %q, %v", got, err)
+	}
+}
