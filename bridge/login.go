@@ -219,7 +219,7 @@ func (c *Connector) trial(ctx context.Context, server, address, password string)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signedIn := make(chan msn.SignedIn, 1)
-	cfg.Presence.Status = msn.Hidden // nobody needs to see the check
+	cfg.CheckOnly = true
 	cfg.Handler = func(_ context.Context, event msn.Event) {
 		if e, ok := event.(msn.SignedIn); ok {
 			signedIn <- e
@@ -233,11 +233,12 @@ func (c *Connector) trial(ctx context.Context, server, address, password string)
 	go func() { ended <- client.Run(ctx) }()
 	select {
 	case e := <-signedIn:
-		leaving, done := context.WithTimeout(ctx, 5*time.Second)
-		defer done()
-		_ = client.SignOut(leaving) // Run is over either way, below
-		cancel()
-		<-ended
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			cancel()
+			<-ended
+		}
 		return e.FriendlyName, false, c.versions.change(context.WithoutCancel(ctx), server, func(m *msn.VersionMemory) { m.Worked(e.Version) })
 	case err := <-ended:
 		if ctx.Err() != nil {

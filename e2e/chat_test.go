@@ -95,8 +95,10 @@ func TestTextsKeepTheirOrder(t *testing.T) {
 	last := want[len(want)-1]
 	hears(t, bob, 0, u.passport, last)
 	u.reads(t, mark, room, bob.Passport, last)
-	same(t, "MSN", heard(bob, u.passport), want)
-	same(t, "Matrix", u.texts(t, room, house.Bridge.Ghost(bob.Passport)), want)
+	// Where there are no chunks a long text comes in parts, cut at blanks.
+	words := func(texts []string) []string { return strings.Fields(strings.Join(texts, " ")) }
+	same(t, "MSN", words(heard(bob, u.passport)), words(want))
+	same(t, "Matrix", words(u.texts(t, room, house.Bridge.Ghost(bob.Passport))), words(want))
 }
 
 // same compares texts in order and shows the first difference.

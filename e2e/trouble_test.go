@@ -108,7 +108,7 @@ func TestSignedInElsewhere(t *testing.T) {
 	u, friends := signedIn(t, 0, "bob")
 	u.roomWith(t, friends[0].Passport)
 	mark := u.Len()
-	elsewhere := enter(t, u.passport, u.password, msn.MSNP12)
+	elsewhere := enter(t, u.passport, u.password, msn.MSNP12) // which knows one place only
 	within(t, func(ctx context.Context) error {
 		_, err := u.bot.Hear(ctx, mark, "elsewhere", "somewhere else", "another")
 		return err

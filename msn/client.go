@@ -85,6 +85,9 @@ type Config struct {
 	MachineGUID string
 	// EndpointName is what my other places are told this one is called; empty means "matrix-msn".
 	EndpointName string
+	// CheckOnly signs in to see whether it works, and out again when SignedIn has been handled: nothing is announced, so
+	// that nobody sees it, and what waits for the account is not handed out.
+	CheckOnly bool
 	// Limits keep us from being too fast for the server.
 	Limits Limits
 	// Handler gets every event. See Event for what it may do.
@@ -380,6 +383,11 @@ func (c *Client) session(ctx context.Context) error {
 	event.Profile = nc.profile
 	nc.mu.Unlock()
 	c.version.Store(int64(nc.dialect.version))
+	if c.cfg.CheckOnly {
+		c.cfg.Handler(ctx, event)
+		c.leaving.Store(true)
+		return nc.tell(ctx, wire.Command{Name: "OUT"})
+	}
 	c.gate.open(ctx, c.cfg.Handler, append([]Event{event}, c.roster.requests()...))
 	if err := nc.announce(ctx, c.cfg.Presence); err != nil {
 		return nc.failed("CHG", err)

@@ -1,6 +1,7 @@
 // Package probe checks an MSN service end to end, as an administrator does before configuring it:
-// it signs in with every protocol version asked for, reads the contact list, sets the presence and,
-// given a second account, passes a text each way. It stands beside the bridge: it uses msn alone and
+// it tries the ways to tickets and the certificates, signs in with every protocol version asked for, reads the
+// contact list, sets the presence and, given a second account, passes a text each way; then everything else that
+// a service may have: groups, blocks, several places, roaming profile, circles, offline messages. It stands beside the bridge: it uses msn alone and
 // gets the configured services from whoever calls it.
 package probe
 
@@ -40,6 +41,9 @@ type options struct {
 	user, peer   account
 	timeout      time.Duration
 	trace        bool
+	changes      bool // the accounts' lists and profile may be changed, and are put back
+	circle       bool // a circle may be made, which stays on some services
+	json         bool
 	serverLabel  string
 	transportTag string
 }
@@ -61,7 +65,14 @@ func Main(args []string, stdout, stderr io.Writer, lookup ServerLookup) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report := run(ctx, opt, stderr)
-	report.print(stdout)
+	if opt.json {
+		if err := report.printJSON(stdout); err != nil {
+			_, _ = fmt.Fprintln(stderr, "probe:", err) // a closed stderr cannot be told of
+			return exitFailed
+		}
+	} else {
+		report.print(stdout)
+	}
 	if !report.passed() {
 		return exitFailed
 	}
@@ -76,7 +87,7 @@ func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error
 		name      = fs.String("server", "", "short `NAME` of a service in the config's network.servers")
 		config    = fs.String("config", "config.yaml", "the bridge's config `file`, for --server")
 		ns        = fs.String("ns", "", "`host:port` of the dispatch or notification server, instead of --server")
-		httpBase  = fs.String("http", "", "base `URL` of the service's HTTP parts (Passport nexus, gateway), with --ns")
+		httpBase  = fs.String("http", "", "base `URL` of the service's HTTP parts (tickets, address book, gateway ...), with --ns")
 		transport = fs.String("transport", "", "tcp or gateway (default: as configured, else tcp)")
 		user      = fs.String("user", "", "`address` of the account to sign in with")
 		password  = fs.String("password", "", "its password; else $MSN_PASSWORD, else asked for")
@@ -84,6 +95,9 @@ func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error
 		peerPass  = fs.String("peer-password", "", "its password; else $MSN_PEER_PASSWORD, else asked for")
 		version   = fs.String("version", "auto", "auto (best that both sides speak), all (each in turn) or one, like MSNP12")
 		timeout   = fs.Duration("timeout", 20*time.Second, "longest wait for one step")
+		changes   = fs.Bool("allow-changes", false, "also change lists and profile of the two accounts, and put them back")
+		circle    = fs.Bool("make-circle", false, "also make a circle (MSNP18 and later), which cannot be removed on every service")
+		asJSON    = fs.Bool("json", false, "print one JSON document instead of a table")
 		trace     = fs.Bool("trace", false, "print the dialogues (secrets hidden) to stderr")
 	)
 	if err := fs.Parse(args); err != nil {
@@ -92,7 +106,7 @@ func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error
 	if fs.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	opt := options{timeout: *timeout, trace: *trace}
+	opt := options{timeout: *timeout, trace: *trace, changes: *changes, circle: *circle, json: *asJSON}
 	allowed, err := opt.chooseServer(*name, *config, *ns, *httpBase, lookup)
 	if err != nil {
 		return options{}, err

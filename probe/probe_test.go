@@ -2,7 +2,9 @@ package probe
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +50,7 @@ func TestEveryVersionPasses(t *testing.T) {
 	for _, transport := range []string{"tcp", "gateway"} {
 		t.Run(transport, func(t *testing.T) {
 			code, out, trouble := try(t, noConfig, "--ns", s.NSAddr(), "--http", s.HTTPURL(), "--transport", transport, "--version", "all",
-				"--user", alice, "--password", "alice-secret", "--peer-user", bob, "--peer-password", "bob-secret")
+				"--user", alice, "--password", "alice-secret", "--peer-user", bob, "--peer-password", "bob-secret", "--allow-changes", "--make-circle")
 			if code != exitPassed {
 				t.Fatalf("exit code %d\n%s%s", code, out, trouble)
 			}
@@ -65,7 +67,8 @@ func TestEveryVersionPasses(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	s := service(t, msntest.Config{Refuse: []msn.Version{msn.MSNP12}})
+	refused := slices.DeleteFunc(msn.Versions(), func(v msn.Version) bool { return v < msn.MSNP12 })
+	s := service(t, msntest.Config{Refuse: refused})
 	lookup := func(_, name string) (msn.Server, []msn.Version, error) {
 		if name != "ours" {
 			return noConfig("", name)
@@ -83,7 +86,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"wrong password", flags("--password", "wrong"), exitFailed, "sign-in: FAIL"},
 		{"refused version", flags("--password", "alice-secret", "--version", "MSNP12"), exitFailed, "MSNP12 sign-in: FAIL"},
-		{"one of all refused", flags("--password", "alice-secret", "--version", "all"), exitFailed, "10 of 11 versions passed"},
+		{"one of all refused", flags("--password", "alice-secret", "--version", "all"), exitFailed, "10 of 18 versions passed"},
 		{"auto falls back", flags("--password", "alice-secret"), exitPassed, "MSNP11"},
 		{"nobody there", []string{"--ns", "127.0.0.1:1", "--user", alice, "--password", "alice-secret", "--version", "MSNP2"}, exitFailed, "FAIL"},
 		{"configured service and its versions", []string{"--server", "ours", "--user", alice, "--password", "alice-secret"}, exitPassed, "MSNP8"},
@@ -111,5 +114,34 @@ func TestTraceHidesPasswords(t *testing.T) {
 		"--user", alice, "--password", "alice-secret")
 	if code != exitPassed || !strings.Contains(trace, "C: VER 1 MSNP8 CVR0") || !strings.Contains(trace, "***") {
 		t.Errorf("exit code %d\n%s%s", code, out, trace)
+	}
+}
+
+// TestJSON prints one document with stable words and no secrets.
+func TestJSON(t *testing.T) {
+	s := service(t, msntest.Config{})
+	code, out, trouble := try(t, noConfig, "--ns", s.NSAddr(), "--http", s.HTTPURL(), "--version", "MSNP10", "--json",
+		"--user", alice, "--password", "alice-secret", "--peer-user", bob, "--peer-password", "bob-secret")
+	if code != exitPassed {
+		t.Fatalf("exit code %d\n%s%s", code, out, trouble)
+	}
+	var doc jsonReport
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if !doc.Passed || len(doc.Versions) != 1 || len(doc.Service) != 3 || doc.Service[0].Outcome != outcomeOK {
+		t.Errorf("%+v", doc)
+	}
+	outcomes := map[string]string{}
+	for _, step := range doc.Versions[0].Steps {
+		outcomes[step.Name] = step.Outcome
+	}
+	for name, want := range map[string]string{"sign-in": outcomeOK, "groups": outcomeNotTried, "offline": outcomeNotOffered, "latency": outcomeOK} {
+		if outcomes[name] != want {
+			t.Errorf("%s: %q, want %q", name, outcomes[name], want)
+		}
+	}
+	if !slices.ContainsFunc(doc.Cannot, func(s string) bool { return strings.HasPrefix(s, "Offline messages are not kept") }) {
+		t.Errorf("cannot: %q", doc.Cannot)
 	}
 }

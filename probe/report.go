@@ -17,13 +17,19 @@ type result struct {
 }
 
 func (r result) String() string {
-	switch {
-	case !r.ran:
+	switch r.outcome() {
+	case outcomeNotTried:
 		return "-"
-	case r.err != nil:
+	case outcomeFailed, outcomeNotOffered:
 		return "FAIL"
 	}
 	return "PASS " + r.took.Round(100*time.Microsecond).String()
+}
+
+// check is a result with a name.
+type check struct {
+	name   string
+	result result
 }
 
 // row is one version's line of the table.
@@ -40,14 +46,30 @@ func (r *row) set(step string, res result) {
 	r.results[step] = res
 }
 
-// passed is true if every step ran and none failed.
+// passed is true if every basic step ran, and none has failed. What a service does not offer is no failure.
 func (r row) passed() bool {
 	for _, step := range r.steps {
 		if res := r.results[step]; !res.ran || res.err != nil {
 			return false
 		}
 	}
+	for _, step := range r.extraSteps() {
+		if r.results[step].outcome() == outcomeFailed {
+			return false
+		}
+	}
 	return true
+}
+
+// extraSteps are those beyond the basic ones that were come to.
+func (r row) extraSteps() []string {
+	var steps []string
+	for _, e := range extras {
+		if r.results[e.name].ran {
+			steps = append(steps, e.name)
+		}
+	}
+	return steps
 }
 
 // report is the outcome of a whole probe.
@@ -55,6 +77,7 @@ type report struct {
 	label, transport string
 	withPeer         bool
 	interrupted      bool
+	checks           []check
 	rows             []row
 }
 
@@ -72,7 +95,34 @@ func (r report) passed() bool {
 			return false
 		}
 	}
+	for _, c := range r.checks {
+		if c.result.outcome() == outcomeFailed {
+			return false
+		}
+	}
 	return len(r.rows) > 0 && !r.interrupted
+}
+
+// cannot says in plain words what the service does not do in any version that was tried.
+func (r report) cannot() []string {
+	var all []string
+	for _, e := range extras {
+		tried, unknown := false, false
+		for _, row := range r.rows {
+			switch res := row.results[e.name]; res.outcome() {
+			case outcomeFailed, outcomeNotOffered:
+				tried = true
+			case outcomeNotTried: // some version never came to it: its sign-in failed, which is said elsewhere
+				unknown = unknown || res.ran
+			default:
+				unknown = true
+			}
+		}
+		if tried && !unknown && e.missing != "" {
+			all = append(all, e.missing)
+		}
+	}
+	return all
 }
 
 // print writes the table, then the contact list's size and the reason of every failure.
@@ -80,6 +130,16 @@ func (r report) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(tw, format, args...) } // a closed stdout cannot be told of
 	line("%s over %s\n\n", r.label, r.transport)
+	for _, c := range r.checks {
+		why := c.result.detail
+		if c.result.err != nil {
+			why = strings.TrimSpace(why + " " + c.result.err.Error())
+		}
+		line("%s\t%s\t%s\n", c.name, c.result.outcome(), why)
+	}
+	if len(r.checks) > 0 {
+		line("\n")
+	}
 	line("version\t%s\tresult\n", strings.Join(r.steps(), "\t"))
 	for _, row := range r.rows {
 		line("%s", row.version)
@@ -96,14 +156,16 @@ func (r report) print(w io.Writer) {
 		if row.passed() {
 			good++
 		}
-		for _, step := range r.steps() {
-			switch res := row.results[step]; {
-			case res.err != nil:
-				out("%s %s: FAIL: %v\n", row.version, step, res.err)
-			case res.detail != "":
-				out("%s %s: %s\n", row.version, step, res.detail)
-			}
+		for _, step := range append(r.steps(), row.extraSteps()...) {
+			row.explain(step, out)
 		}
+	}
+	if cannot := r.cannot(); len(cannot) > 0 {
+		out("\nWhat this service cannot do:\n")
+		for _, sentence := range cannot {
+			out("- %s\n", sentence)
+		}
+		out("\n")
 	}
 	if r.interrupted {
 		out("interrupted\n")
@@ -112,6 +174,24 @@ func (r report) print(w io.Writer) {
 		out("no second account given (--peer-user): messages were not tried\n")
 	}
 	out("%d of %d versions passed\n", good, len(r.rows))
+}
+
+// explain says what there is to say about one step.
+func (r row) explain(step string, out func(string, ...any)) {
+	switch res := r.results[step]; res.outcome() {
+	case outcomeFailed:
+		out("%s %s: FAIL: %v\n", r.version, step, res.err)
+	case outcomeNotOffered:
+		out("%s %s: not offered\n", r.version, step)
+	case outcomeNotTried:
+		if res.err != nil {
+			out("%s %s: %v\n", r.version, step, res.err)
+		}
+	default:
+		if res.detail != "" {
+			out("%s %s: %s\n", r.version, step, res.detail)
+		}
+	}
 }
 
 func verdict(passed bool) string {

@@ -33,6 +33,7 @@ func run(ctx context.Context, opt options, stderr io.Writer) report {
 			_, _ = fmt.Fprintln(stderr, line)
 		}
 	}
+	rep.checks = checkService(ctx, opt)
 	for _, versions := range opt.rounds {
 		r := round{opt: opt, versions: versions, trace: trace, row: row{version: label(versions), steps: rep.steps()}}
 		r.do(ctx)
@@ -88,10 +89,26 @@ func (r *round) do(ctx context.Context) {
 	}) && r.step(ctx, stepPing, func(ctx, _ context.Context) (string, error) {
 		return "", me.client.Ping(ctx)
 	})
-	if !ok || r.opt.peer.passport == "" {
+	if !ok {
 		return
 	}
-	_ = r.step(ctx, stepPeer, func(ctx, session context.Context) (detail string, err error) {
+	if r.opt.peer.passport != "" {
+		ok = r.talk(ctx, me, &peer)
+	}
+	if ok {
+		in := &pair{me: me, peer: peer, life: ctx}
+		for _, e := range extras {
+			_ = r.step(ctx, e.name, func(ctx, _ context.Context) (string, error) { return e.run(ctx, r, in) }) // it is in the report
+		}
+		peer = in.peer
+	}
+}
+
+// talk signs the second account in and passes a text each way.
+func (r *round) talk(ctx context.Context, me *session, to **session) bool {
+	var peer *session
+	defer func() { *to = peer }()
+	return r.step(ctx, stepPeer, func(ctx, session context.Context) (detail string, err error) {
 		peer, err = r.signIn(ctx, session, r.opt.peer)
 		return "", err
 	}) && r.step(ctx, stepTextOut, func(ctx, _ context.Context) (string, error) {

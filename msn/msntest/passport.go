@@ -121,6 +121,10 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusFound)
 		return
 	}
+	if r.Header.Get("Authorization") == "" && s.quirks.BareTickets {
+		w.WriteHeader(http.StatusInternalServerError) // as Escargot (escargot.md 5)
+		return
+	}
 	passport, password := credentials(r.Header.Get("Authorization"))
 	s.mu.Lock()
 	a, ticket := s.accounts[strings.ToLower(passport)], ""

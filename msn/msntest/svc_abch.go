@@ -2,6 +2,7 @@ package msntest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ const (
 	noTime     = "0001-01-01T00:00:00"
 )
 
-// abchActions are what an ABCH service does; needBook are not done without a book.
+// abchActions are what one of the services does, by the names of elements.
 type abchActions map[string]func(c *call) *fault
 
 // bookActions are those of abservice.asmx.
@@ -64,7 +65,7 @@ func (s *Server) abch(actions abchActions) *service {
 		stale:  func(*call) *fault { return refusal("PassportAuthFail", "The ticket is not good") },
 		act: func(c *call) func(c *call) *fault {
 			act := actions[c.action]
-			if act == nil || c.s.quirks.LooseBook && contains(looseMissing, c.action) {
+			if act == nil || c.s.quirks.LooseBook && slices.Contains(looseMissing, c.action) {
 				return nil
 			}
 			return func(c *call) *fault { return c.inBook(act) }
@@ -77,15 +78,6 @@ func (s *Server) abch(actions abchActions) *service {
 			return f
 		},
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }
 
 // abchTicket is the TicketToken, or the cookie of MSNP13 and 14 (services.md 6.1).

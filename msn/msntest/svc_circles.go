@@ -200,7 +200,7 @@ var roleWords = map[int]string{1: "Admin", 2: "AssistantAdmin", 3: "Member", 4: 
 
 // circleResult writes what is said of the circles, if that was asked for.
 func (c *call) circleResult(since time.Time) {
-	if !contains(strings.Fields(c.do.get("extendedContent")), "CircleResult") {
+	if !slices.Contains(strings.Fields(c.do.get("extendedContent")), "CircleResult") {
 		return
 	}
 	a, s := c.visitor.account, c.s

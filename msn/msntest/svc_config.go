@@ -6,7 +6,7 @@ import (
 
 // clientConfig serves MsgrConfig.asmx: the document itself to GET, inside SOAP to POST (services.md 5).
 func (s *Server) clientConfig(w http.ResponseWriter, r *http.Request) {
-	if !readable(w, r) || !s.dawdle(r) {
+	if !readable(w, r) || !s.dawdle(w, r) {
 		return
 	}
 	document := configDocument(scheme(r) + "://" + r.Host)

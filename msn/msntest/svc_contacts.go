@@ -165,28 +165,13 @@ func (s *Server) writePerson(w *answer, a *account, p person, network int, group
 	if book == nil {
 		book = &bookContact{}
 	}
-	parts := func(element, part string, more ...bookPart) {
-		writeParts(w, element, part, append(more, book.parts[element]...))
-	}
-	var email, phone []bookPart
-	name, passport := p.passport, p.passport
-	switch {
-	case isTelephone(p.passport):
-		passport = ""
-		phone = []bookPart{{[]string{"contactPhoneType", "ContactPhoneMobile", "number", p.passport[len("tel:"):], "isMessengerEnabled", "true", "propertiesChanged", ""}}}
-	case network != msn.NetworkMSN:
-		passport = ""
-		email = []bookPart{{[]string{"contactEmailType", emailTypes[network], "email", p.passport, "isMessengerEnabled", "true",
-			"Capability", itoa(network), "MessengerEnabledExternally", "false", "propertiesChanged", ""}}}
-	}
-	other := s.accounts[p.passport]
-	if other != nil {
+	name, cid, passport := p.passport, "0", p.writeParts(w, book, network)
+	if other := s.accounts[p.passport]; other != nil {
 		name = other.name
+		if network == msn.NetworkMSN {
+			cid = other.cid()
+		}
 	}
-	parts("emails", "ContactEmail", email...)
-	parts("phones", "ContactPhone", phone...)
-	parts("locations", "ContactLocation")
-	parts("webSites", "ContactWebSite")
 	notes := sortedPairs(book.notes)
 	if nickname := p.nickname(); nickname != "" {
 		notes = append([]string{"AB.NickName", nickname}, notes...)
@@ -200,10 +185,6 @@ func (s *Server) writePerson(w *answer, a *account, p person, network int, group
 			w.leaf("guid", g.guid)
 		}
 		w.raw("</groupIds>")
-	}
-	cid := "0"
-	if other != nil && network == msn.NetworkMSN {
-		cid = other.cid()
 	}
 	kind := s.contactKind(a, p, network)
 	w.leaf("contactType", kind)
@@ -226,6 +207,33 @@ func (s *Server) writePerson(w *answer, a *account, p person, network int, group
 		writeNetwork(w, "", name, "3", state, "0", "", "", "")
 		w.raw("</NetworkInfoList>")
 	}
+}
+
+// writeParts writes emails, phones and the like, and returns the passport: people of other networks have none, but an address
+// among those.
+func (p person) writeParts(w *answer, book *bookContact, network int) (passport string) {
+	parts := func(element, part string, more ...bookPart) {
+		writeParts(w, element, part, append(more, book.parts[element]...))
+	}
+	var email, phone []bookPart
+	switch {
+	case isTelephone(p.passport):
+		phone = []bookPart{{[]string{
+			"contactPhoneType", "ContactPhoneMobile", "number", p.passport[len("tel:"):], "isMessengerEnabled", "true", "propertiesChanged", "",
+		}}}
+	case network != msn.NetworkMSN:
+		email = []bookPart{{[]string{
+			"contactEmailType", emailTypes[network], "email", p.passport, "isMessengerEnabled", "true", "Capability", itoa(network),
+			"MessengerEnabledExternally", "false", "propertiesChanged", "",
+		}}}
+	default:
+		passport = p.passport
+	}
+	parts("emails", "ContactEmail", email...)
+	parts("phones", "ContactPhone", phone...)
+	parts("locations", "ContactLocation")
+	parts("webSites", "ContactWebSite")
+	return passport
 }
 
 // emailTypes are how the addresses of other networks are kept.

@@ -11,13 +11,14 @@ import (
 type webState struct {
 	noBook bool // until ABAdd
 
-	notes    map[string]string        // annotations of Me
-	contacts map[string]*bookContact  // by address: what the lists do not say, and who is in the book alone
-	asked    map[string]string        // by who asked: the message of a request
-	numbers  map[string]int           // MembershipId by role and address
-	versions map[string]*bookRevision // of items of book and memberships, for deltas
-	revised  time.Time                // when the last of them was noted
-	circleAt time.Time                // when the circles changed last
+	notes      map[string]string       // annotations of Me
+	contacts   map[string]*bookContact // by address: what the lists do not say, and who is in the book alone
+	asked      map[string]string       // by who asked: the message of a request
+	numbers    map[string]int          // MembershipId by role and address
+	lastNumber int
+	versions   map[string]*bookRevision // of items of book and memberships, for deltas
+	revised    time.Time                // when the last of them was noted
+	circleAt   time.Time                // when the circles changed last
 
 	tokens    []string // of tickets, oldest first
 	mailbox   []offlineMessage

@@ -138,3 +138,24 @@ func TestLooseOffline(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// TestLoosePasswords has no answer to requests without password at the login server, and takes passwords of digits for numbers
+// (escargot.md 5 and 7).
+func TestLoosePasswords(t *testing.T) {
+	s, _ := looseServer(t)
+	if answer := get(t, s.HTTPURL()+"/login", ""); answer.StatusCode != http.StatusInternalServerError {
+		t.Errorf("got %s", answer.Status)
+	}
+	for passport, password := range map[string]string{"zero@example.com": "0123456", "one@example.com": "1234567"} {
+		if err := s.AddAccount(Account{Passport: passport, Password: password}); err != nil {
+			t.Fatal(err)
+		}
+		_, text := postSOAP(t, s.HTTPURL()+"/RST2.srf", "", rst2Request(passport, password), nil)
+		if strings.Contains(text, "Compact2") != (passport == "one@example.com") {
+			t.Errorf("%s: %s", passport, text)
+		}
+		if ticket := logIn(t, s, passport, password); ticket == "" {
+			t.Errorf("%s has no ticket of the nexus", passport)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 package msntest
 
 import (
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +47,7 @@ func findMembership(c *call) *fault {
 // wantsMessenger tells whether a filter lets the one service through that there is.
 func wantsMessenger(do *node) bool {
 	types := do.texts("serviceFilter/Types")
-	return len(types) == 0 || contains(types, "Messenger")
+	return len(types) == 0 || slices.Contains(types, "Messenger")
 }
 
 // members are those who have a role.
@@ -55,7 +55,9 @@ func (s *Server) members(a *account, role string) []bookItem {
 	list, loose := roleLists[role], s.quirks.LooseBook
 	var all []bookItem
 	for _, e := range a.order {
-		if e.lists&list == 0 || loose && list != msn.PendingList && e.lists&msn.PendingList != 0 {
+		undecided := e.lists&msn.PendingList != 0
+		hidden := list != msn.PendingList && undecided || list == msn.PendingList && e.lists&msn.ForwardList != 0
+		if e.lists&list == 0 || loose && hidden {
 			continue
 		}
 		passport, name, key := e.passport, s.nameFor(e), "member/"+role+"/"+e.passport
@@ -88,7 +90,8 @@ func (s *Server) memberID(a *account, role, address string) string {
 		a.web.numbers = map[string]int{}
 	}
 	if a.web.numbers[key] == 0 {
-		a.web.numbers[key] = len(a.web.numbers) + 1
+		a.web.lastNumber++
+		a.web.numbers[key] = a.web.lastNumber
 	}
 	return strconv.Itoa(a.web.numbers[key])
 }
@@ -262,6 +265,7 @@ func deleteMember(c *call) *fault {
 		if list == msn.PendingList {
 			delete(c.visitor.account.web.asked, address)
 		}
+		delete(c.visitor.account.web.numbers, role+"/"+address)
 		return f
 	})
 	if f != nil {
@@ -308,7 +312,7 @@ func (c *call) blockCircle(circle *circle, role string, block bool) *fault {
 func addService(c *call) *fault {
 	kind := c.do.get("serviceInfo/Handle/Type")
 	if kind == "" {
-		return &fault{status: http.StatusInternalServerError, code: "BadArgument", text: "No service"}
+		return refusal("BadArgument", "No service")
 	}
 	c.begin(true).leaves("Id", "1", "Type", clip(kind), "ForeignId", clip(c.do.get("serviceInfo/Handle/ForeignId")))
 	return c.finish(true)

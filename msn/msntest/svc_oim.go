@@ -28,7 +28,7 @@ const (
 func (s *Server) fetchService() *service {
 	actions := map[string]func(c *call) *fault{"GetMetadata": getMetadata, "GetMessage": getMessage, "DeleteMessages": deleteMessages}
 	return &service{
-		namespace: rsiSpace, site: ticketSite,
+		namespace: rsiSpace, site: ticketSite, coded: true,
 		ticket: func(c *call) string { return c.header.get("PassportCookie/t") },
 		stale: func(c *call) *fault {
 			if c.s.quirks.LooseOffline {
@@ -102,7 +102,7 @@ func deleteMessages(c *call) *fault {
 // storeService is oim.asmx. Its messages have no element of an action: the SOAPAction says which it is.
 func (s *Server) storeService() *service {
 	return &service{
-		namespace: storeSpace, site: secureSite, also: ticketSite,
+		namespace: storeSpace, site: secureSite, also: ticketSite, coded: true,
 		ticket: func(c *call) string { return c.header.kid("Ticket").attr("passport") },
 		stale:  storeTicketFault,
 		act: func(c *call) func(c *call) *fault {

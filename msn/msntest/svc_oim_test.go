@@ -13,6 +13,10 @@ import (
 func TestLockKey(t *testing.T) {
 	for _, c := range []struct{ challenge, id, key, want string }{
 		{"22210219642164014968", "PROD0090YUAUV{2B", "YMM8C_H7KCQ2S_KL", "85ecb0db8f32113df79ce0892b9a102c"},
+		{"11533365622852247127", "PROD0113H11T8$X_", "RG@XY*28Q5QHS%Q5", "f086d1ded067186deca8dba2231602cf"},
+		{"237191752526424888127371168", "PROD0113H11T8$X_", "RG@XY*28Q5QHS%Q5", "65b6b623c649c25629af048d34066040"},
+		{"22210219642164014968", "PROD0119GSJUC$18", "ILTXC!4IXB5FB*PX", "a400af809ac86fbdf6deec7286fc06b8"},
+		{"1663122458434562624782678054", "PROD0120PW!CCV9@", "C1BX{V4W}Q3*10SM", "f379e91748f9722568da550eccefec47"},
 	} {
 		if got := lockKey(c.challenge, c.id, c.key); got != c.want {
 			t.Errorf("%s: got %s", c.challenge, got)
@@ -72,7 +76,6 @@ func TestLeaving(t *testing.T) {
 		}
 		w.check(status, wants)
 	}
-	const code2 = `<faultcode xmlns:q0="http://messenger.live.com/ws/2006/09/oim/">q0:`
 	post(l, "500", code2+"AuthenticationFailed<", `<RequiredAuthPolicy xmlns="http://messenger.live.com/ws/2006/09/oim/">MBI_SSL<`)
 	l.ticket, l.action = "t=nonsense&p=", store
 	post(l, "500", `<faultcode xmlns:q0="http://messenger.msn.com/ws/2004/09/oim/">q0:AuthenticationFailed<`, `<TweenerChallenge xmlns="http://messenger.msn.com/ws/2004/09/oim/">lc=1033`)
@@ -86,26 +89,7 @@ func TestLeaving(t *testing.T) {
 	asked := regexp.MustCompile(`<LockKeyChallenge[^>]*>(\d+)<`).FindStringSubmatch(w.answer)[1]
 	l.key = lockKey(asked, product, productKey)
 
-	// What is refused does not count.
-	for name, wrong := range map[string]func(l *leave){
-		"another sender": func(l *leave) { l.from = "bob@example.com" }, "nobody": func(l *leave) { l.to = "nobody@example.com" },
-		"oneself": func(l *leave) { l.to = l.from },
-	} {
-		bad := l
-		wrong(&bad)
-		t.Log(name)
-		post(bad, "500", code2+"SystemUnavailable<")
-	}
-	for _, content := range []string{
-		"", "hello", strings.Replace(l.content, "1.0", "1.1", 1), strings.Replace(l.content, "text/plain", "text/html", 1),
-		strings.Replace(l.content, "base64", "8bit", 1), strings.Replace(l.content, "Message-Type: O", "Message-Type: o", 1),
-		offlineContent("3A3BE82C-684D-4F4F-8005-CBE8D4F82BAD", "1", "x"), offlineContent("{x}", "1", "x"), offlineContent(runOne, "2", "x"),
-		offlineContent(runOne, "1", "\xff"), offlineContent(runOne, "1", strings.Repeat("x", 100)), l.content + "*",
-	} {
-		bad := l
-		bad.content = content
-		post(bad, "500", code2+"InvalidContent<")
-	}
+	refusals(post, l)
 	for i := 1; i <= 3; i++ {
 		l.number = fmt.Sprint(i)
 		l.content = offlineContent(runOne, l.number, "hi ☃ & <you>")
@@ -135,6 +119,31 @@ func TestLeaving(t *testing.T) {
 	fetching(t, w)
 }
 
+// code2 begins faults of Store2.
+const code2 = `<faultcode xmlns:q0="http://messenger.live.com/ws/2006/09/oim/">q0:`
+
+// refusals tries what is no message, and messages to nobody. They do not count for the limit.
+func refusals(post func(l leave, status string, wants ...string), l leave) {
+	for _, wrong := range map[string]func(l *leave){
+		"another sender": func(l *leave) { l.from = "bob@example.com" }, "nobody": func(l *leave) { l.to = "nobody@example.com" },
+		"oneself": func(l *leave) { l.to = l.from },
+	} {
+		bad := l
+		wrong(&bad)
+		post(bad, "500", code2+"SystemUnavailable<")
+	}
+	for _, content := range []string{
+		"", "hello", strings.Replace(l.content, "1.0", "1.1", 1), strings.Replace(l.content, "text/plain", "text/html", 1),
+		strings.Replace(l.content, "base64", "8bit", 1), strings.Replace(l.content, "Message-Type: O", "Message-Type: o", 1),
+		offlineContent("3A3BE82C-684D-4F4F-8005-CBE8D4F82BAD", "1", "x"), offlineContent("{x}", "1", "x"), offlineContent(runOne, "2", "x"),
+		offlineContent(runOne, "1", "\xff"), offlineContent(runOne, "1", strings.Repeat("x", 100)), l.content + "*",
+	} {
+		bad := l
+		bad.content = content
+		post(bad, "500", code2+"InvalidContent<")
+	}
+}
+
 // fetching is what carol does with three messages.
 func fetching(t *testing.T, w *webPlayer) {
 	w.playWeb(`
@@ -154,7 +163,7 @@ func fetching(t *testing.T, w *webPlayer) {
  = X-OIM-Sequence-Num: 1
  = Content-Transfer-Encoding: base64
  = Date: 1 Jul 2026 19:04:05 -0800
- = X-OriginalArrivalTime: 02 Jul 2026 03:04:05.1230 (UTC) FILETIME=[B2CC4AB0:01DD09D0]
+ = X-OriginalArrivalTime: 02 Jul 2026 03:04:05.1230 (UTC) FILETIME=[71178530:01DD09CF]
  = aGkg4piDICYgPHlvdT4=
 @carol rsi GetMetadata
 @200

@@ -58,7 +58,7 @@ func (s *Server) rst(form *rstForm) http.HandlerFunc {
 			return
 		}
 		body, ok := readRequest(w, r)
-		if !ok || !s.dawdle(r) {
+		if !ok || !s.dawdle(w, r) {
 			return
 		}
 		c := &rstCall{s: s, form: form, request: r}
@@ -100,12 +100,21 @@ func (c *rstCall) handle(root *node, broken error) int {
 		c.refuse("psf:Redirect", "Authentication Failure", "0x80048826", "0x80041017", moved)
 	case c.faults.RSTFault != "":
 		c.refuse(c.faults.RSTFault, "asked for", "0x80048883", "0x80041034", "")
-	case c.account == nil || !c.s.samePassword(c.account.password, password):
-		c.refuse("wsse:FailedAuthentication", "Authentication Failure", "0x80048821", "0x80041012", "")
+	case c.account == nil || !c.s.samePassword(c.account.password, password) || c.s.quirks.SharedTicket && asNumber(password):
+		value := "0x80048823"
+		if c.form.second {
+			value = "0x80048821"
+		}
+		c.refuse("wsse:FailedAuthentication", "Authentication Failure", value, "0x80041012", "")
 	default:
 		c.grant(sites)
 	}
 	return http.StatusOK
+}
+
+// asNumber tells of passwords that Escargot reads as numbers and then writes otherwise: digits behind a zero (escargot.md 7).
+func asNumber(password string) bool {
+	return len(password) > 1 && password[0] == '0' && strings.Trim(password, "0123456789") == ""
 }
 
 // sitesOf reads what is asked for, be it one ticket or several.

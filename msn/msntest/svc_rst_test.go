@@ -124,7 +124,7 @@ func TestRSTRefusals(t *testing.T) {
 		},
 		{
 			name: "wrong password, value", requests: [2]string{rstRequest("alice@example.com", "Secret"), rst2Request("alice@example.com", "Secret")}, status: 200,
-			first: "<psf:reqstatus>0x80048821</psf:reqstatus>", second: "<S:Detail><psf:error><psf:value>0x80048821</psf:value><psf:internalerror><psf:code>0x80041012",
+			first: "<psf:reqstatus>0x80048823</psf:reqstatus>", second: "<S:Detail><psf:error><psf:value>0x80048821</psf:value><psf:internalerror><psf:code>0x80041012",
 		},
 		{
 			name: "unknown", requests: [2]string{rstRequest("nobody@example.com", "x"), rst2Request("nobody@example.com", "x")}, status: 200,

@@ -41,7 +41,7 @@ type fault struct {
 	faultcode string // instead of soap:Client
 }
 
-// refuse is a refusal with an errorcode of the address book and storage services (services.md 6.4).
+// refusal is one with an errorcode of the address book and storage services (services.md 6.4).
 func refusal(code, text string) *fault { return &fault{code: code, text: text} }
 
 // service is one web service: what it is called, how it knows who calls, and what it does.
@@ -52,6 +52,8 @@ type service struct {
 	ticket func(c *call) string
 	// anonymous says that no ticket is asked for. movable says that it may answer with a redirect.
 	anonymous, movable bool
+	// coded says that refusals are faultcodes of the service's own, not details with an errorcode.
+	coded bool
 	// stale is the refusal of a ticket that is not good.
 	stale func(c *call) *fault
 	// unbound is that of one without a session, where there has to be one; nil means 403.
@@ -70,7 +72,7 @@ func (s *Server) serve(svc *service) http.HandlerFunc {
 			return
 		}
 		body, ok := readRequest(w, r)
-		if !ok || !s.dawdle(r) || svc.movable && s.moveAway(w, r) {
+		if !ok || !s.dawdle(w, r) || svc.movable && s.moveAway(w, r) {
 			return
 		}
 		c := &call{s: s, request: r, namespace: svc.namespace}
@@ -101,7 +103,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 }
 
 // dawdle waits as Faults.Slow says. It is false if nobody waits for the answer any more.
-func (s *Server) dawdle(r *http.Request) bool {
+func (s *Server) dawdle(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	slow := s.faults.Slow
 	s.mu.Unlock()
@@ -116,6 +118,7 @@ func (s *Server) dawdle(r *http.Request) bool {
 	case <-r.Context().Done():
 	case <-s.done:
 	}
+	w.WriteHeader(http.StatusServiceUnavailable)
 	return false
 }
 
@@ -202,7 +205,11 @@ func (c *call) handle(svc *service) *fault {
 			return svc.stale(c)
 		}
 		if code := firstOf(f.ServiceFault, c.action, "*"); code != "" {
-			return &fault{status: f.ServiceFaultStatus, code: code, text: "asked for"}
+			asked := &fault{status: f.ServiceFaultStatus, code: code, text: "asked for"}
+			if svc.coded {
+				asked.prefix, asked.q0 = "q0", c.namespace
+			}
+			return asked
 		}
 	}
 	if act == nil {
@@ -254,8 +261,9 @@ func writeXML(w http.ResponseWriter, status int, contentType string, body []byte
 		_, _ = w.Write(body) // the client is gone if not
 		return
 	}
-	_, _ = w.Write(body[:cut]) // likewise
-	panic(http.ErrAbortHandler)
+	_, _ = w.Write(body[:cut])                // likewise
+	_ = http.NewResponseController(w).Flush() // likewise
+	panic(http.ErrAbortHandler)               // how net/http is told to close the connection
 }
 
 func (f *fault) httpStatus() int {

@@ -14,8 +14,12 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
 )
 
-// maxHeaders bounds how many messages one document may tell of.
-const maxHeaders = 10000
+const (
+	// maxHeaders bounds how many messages one document may tell of.
+	maxHeaders = 10000
+	// maxDocument bounds a document that is escaped in another, in bytes; a message has about 400 in it.
+	maxDocument = 4 << 20
+)
 
 // Header is what is told of a message that waits.
 type Header struct {
@@ -43,7 +47,7 @@ func ReadMailData(text string) (MailData, error) {
 	if strings.EqualFold(text, "too-large") {
 		return MailData{TooLarge: true}, nil
 	}
-	if strings.HasPrefix(text, "&lt;") {
+	if strings.HasPrefix(text, "&") {
 		text = unescape(text)
 	}
 	if !strings.Contains(text, "<") {
@@ -51,7 +55,12 @@ func ReadMailData(text string) (MailData, error) {
 	}
 	d := soap.NewDecoder(strings.NewReader(text))
 	var data MailData
-	err := d.Document(func(string) error { return data.read(d) })
+	err := d.Document(func(root string) error {
+		if root == "M" || root == "E" { // without MD around them
+			return data.child(d, root)
+		}
+		return data.read(d)
+	})
 	if err != nil {
 		return data, fmt.Errorf("mail data: %w", err)
 	}
@@ -72,6 +81,33 @@ func unescape(s string) string {
 			b.Write(text)
 		}
 	}
+}
+
+// readAnswer takes an answer to GetMetadata: MD with elements in it, MD with the text of a document, or that text alone.
+func (m *MailData) readAnswer(d *soap.Decoder) error {
+	var text strings.Builder
+	long := false
+	piece := func(s string) {
+		if long = long || text.Len()+len(s) > maxDocument; !long {
+			text.WriteString(s)
+		}
+	}
+	err := d.Mixed(func(name string) error {
+		if name != "MD" {
+			return m.child(d, name)
+		}
+		return d.Mixed(func(name string) error { return m.child(d, name) }, piece)
+	}, piece)
+	switch {
+	case err != nil:
+		return err
+	case long:
+		return fmt.Errorf("mail data of more than %d bytes", maxDocument)
+	case strings.TrimSpace(text.String()) == "" || len(m.Messages) > 0:
+		return nil
+	}
+	*m, err = ReadMailData(text.String())
+	return err
 }
 
 // read takes the children of MD.

@@ -48,26 +48,31 @@ type Sender struct {
 	// Store2 chooses the action of MSNP15 and later.
 	Store2 bool
 
-	mu      sync.Mutex
+	once    sync.Once
+	turn    chan struct{} // holds one while a message is on its way
 	lockKey string
 	next    time.Time // of the next message
 }
 
-// Send leaves one text. It returns when the service has it. Calls wait for each other, as the service bears about one
-// in a second.
+// Send leaves one text. It returns when the service has it, or has refused it. Calls wait for each other, as the service
+// bears about one in a second; one that is throttled is tried again after 12 seconds. At most five attempts are
+// made. After an error that is not of this package nobody knows whether the service has the text.
 func (s *Sender) Send(ctx context.Context, to, text, runID string, sequence int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.once.Do(func() { s.turn = make(chan struct{}, 1) })
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("leave a message: %w", context.Cause(ctx))
+	}
 	var err error
+	answered := false
 	for range attempts {
-		if wait := time.Until(s.next); wait > 0 {
-			timer := time.NewTimer(wait)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return context.Cause(ctx)
+		if waiting := s.pace(ctx); waiting != nil {
+			if err != nil {
+				waiting = fmt.Errorf("%w (%w)", waiting, err)
 			}
+			return fmt.Errorf("leave a message: %w", waiting)
 		}
 		err = s.try(ctx, to, text, runID, sequence)
 		s.next = time.Now().Add(pause)
@@ -75,15 +80,33 @@ func (s *Sender) Send(ctx context.Context, to, text, runID string, sequence int)
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &fault) && fault.Detail["LockKeyChallenge"] != "":
-			s.lockKey, s.next = s.Challenge(fault.Detail["LockKeyChallenge"]), time.Time{}
 		case errors.Is(err, ErrThrottled):
 			s.next = time.Now().Add(throttled)
-		default:
+		case !errors.As(err, &fault) || challengeOf(fault) == "":
 			return fmt.Errorf("leave a message: %w", err)
+		case answered && wantsTicket(fault): // so the key is not what it lacks
+			return fmt.Errorf("leave a message: %w", err)
+		default:
+			s.lockKey, s.next, answered = s.Challenge(challengeOf(fault)), time.Time{}, true
 		}
 	}
 	return fmt.Errorf("leave a message: %d attempts: %w", attempts, err)
+}
+
+// pace waits until the next message may be sent.
+func (s *Sender) pace(ctx context.Context) error {
+	wait := time.Until(s.next)
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // try makes one request.
@@ -92,14 +115,14 @@ func (s *Sender) try(ctx context.Context, to, text, runID string, sequence int) 
 	if s.Store2 {
 		action = store2
 	}
-	number := strconv.Itoa(sequence)
-	return meaning(s.Caller.Call(ctx, soap.Request{
+	number, ticket := strconv.Itoa(sequence), s.Ticket()
+	err := s.Caller.Call(ctx, soap.Request{
 		URL: s.URL, Action: action,
 		Header: func(w *soap.Writer) {
 			w.Element("From", "", "memberName", s.Passport, "friendlyName", encodeName(s.FriendlyName()), "xml:lang", "en-US",
 				"proxy", "MSNMSGR", "xmlns", oimNamespace, "msnpVer", s.Version, "buildVer", s.BuildVersion)
 			w.Element("To", "", "memberName", to, "xmlns", oimNamespace)
-			w.Element("Ticket", "", "passport", s.Ticket(), "appid", s.ProductID, "lockkey", s.lockKey, "xmlns", oimNamespace)
+			w.Element("Ticket", "", "passport", ticket, "appid", s.ProductID, "lockkey", s.lockKey, "xmlns", oimNamespace)
 			w.Open("Sequence", "xmlns", "http://schemas.xmlsoap.org/ws/2003/03/rm")
 			w.Element("Identifier", "http://messenger.msn.com", "xmlns", "http://schemas.xmlsoap.org/ws/2002/07/utility")
 			w.Element("MessageNumber", number).Close("Sequence")
@@ -108,7 +131,8 @@ func (s *Sender) try(ctx context.Context, to, text, runID string, sequence int) 
 			w.Element("MessageType", "text", "xmlns", oimNamespace)
 			w.Element("Content", content(text, runID, number), "xmlns", oimNamespace)
 		},
-	}))
+	})
+	return meaning(err, ticket, s.lockKey)
 }
 
 // content is the message as a mail.
@@ -127,6 +151,7 @@ func content(text, runID, number string) string {
 
 // encodeName is a name as one word of RFC 2047, cut at a rune.
 func encodeName(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
 	for len(name) > maxName {
 		_, size := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-size]
@@ -135,7 +160,7 @@ func encodeName(name string) string {
 }
 
 // AppendUUM is the payload by which MSNP18 leaves a text over the notification server (services.md 10.4). format is
-// X-MMS-IM-Format, "" for none.
+// X-MMS-IM-Format on one line, "" for none.
 func AppendUUM(b []byte, text, format string) []byte {
 	b = append(b, "MIME-Version: 1.0\r\nDest-Agent: client\r\nContent-Type: text/plain; charset=UTF-8\r\n"...)
 	if format != "" {

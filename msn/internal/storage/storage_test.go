@@ -14,8 +14,8 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
 )
 
-// png is the smallest picture that is one.
-var png = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89")
+// tinyPNG is the smallest picture that is one.
+var tinyPNG = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89")
 
 // service answers actions from a map and keeps what was asked.
 func service(t *testing.T, answers map[string]func(body string) (int, string)) (*Store, *[]string) {
@@ -69,14 +69,14 @@ const full = `<GetProfileResponse><GetProfileResult><ResourceID>abc!106</Resourc
 
 // TestProfile reads a profile and its picture.
 func TestProfile(t *testing.T) {
-	s, asked := service(t, map[string]func(string) (int, string){"GetProfile": ok(full), "GET": func(string) (int, string) { return 200, string(png) }})
+	s, asked := service(t, map[string]func(string) (int, string){"GetProfile": ok(full), "GET": func(string) (int, string) { return 200, string(tinyPNG) }})
 	p, err := s.Get(t.Context())
 	want := Profile{ResourceID: "abc!106", ExpressionID: "abc!118", PhotoID: "abc!205", DisplayName: "Alice ☺", PersonalStatus: "At & work", PictureURL: "/static", PictureType: "png"}
 	if err != nil || p != want {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	data, kind, err := s.Picture(t.Context(), http.DefaultClient, p)
-	if err != nil || !bytes.Equal(data, png) || kind != "image/png" {
+	if err != nil || !bytes.Equal(data, tinyPNG) || kind != "image/png" {
 		t.Errorf("picture: %d bytes, %s, %v", len(data), kind, err)
 	}
 	if got := (*asked)[1]; got != "GET /static?t=SECRET%26p%3D" {
@@ -95,11 +95,11 @@ func TestPictures(t *testing.T) {
 		some   bool
 		fails  bool
 	}{
-		"there":     {200, string(png), true, false},
+		"there":     {200, string(tinyPNG), true, false},
 		"none":      {404, "", false, false},
 		"empty":     {200, "", false, false},
 		"a page":    {200, "<html></html>", false, true},
-		"too large": {200, string(png) + strings.Repeat("x", MaxPicture), false, true},
+		"too large": {200, string(tinyPNG) + strings.Repeat("x", MaxPicture), false, true},
 		"broken":    {500, "", false, true},
 	} {
 		s, _ := service(t, map[string]func(string) (int, string){"GET": func(string) (int, string) { return tc.status, tc.body }})
@@ -129,7 +129,7 @@ func TestWriting(t *testing.T) {
 	s.Year2008 = true
 	p := Profile{ResourceID: "abc!106", ExpressionID: "abc!118", PhotoID: "abc!205"}
 	for _, err := range []error{
-		s.Create(t.Context()), s.Update(t.Context(), p, "A <b>", "Hi"), s.Update(t.Context(), p, "", ""), s.SetPicture(t.Context(), p, "image/png", png),
+		s.Create(t.Context()), s.Update(t.Context(), p, "A <b>", "Hi"), s.Update(t.Context(), p, "", ""), s.SetPicture(t.Context(), p, "image/png", tinyPNG),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -137,7 +137,7 @@ func TestWriting(t *testing.T) {
 	}
 	for i, want := range []string{
 		"ExpressionProfileDefault", "<DisplayName>A &lt;b&gt;</DisplayName><PersonalStatus>Hi</PersonalStatus>", "profileAttributesToDelete",
-		base64.StdEncoding.EncodeToString(png), "<TargetID>abc!300</TargetID>", "<ResourceID>abc!205</ResourceID>",
+		base64.StdEncoding.EncodeToString(tinyPNG), "<TargetID>abc!300</TargetID>", "<ResourceID>abc!205</ResourceID>",
 	} {
 		if i >= len(*asked) || !strings.Contains((*asked)[i], want) || !strings.Contains((*asked)[i], "storage/2008") {
 			t.Errorf("request %d has no %s: %s", i, want, *asked)

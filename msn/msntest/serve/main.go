@@ -2,6 +2,11 @@
 // everything in memory and forgets it when it ends.
 //
 //	go run -tags goolm ./msn/msntest/serve -user alice@example.com:secret -user bob@example.com:secret -friends alice@example.com,bob@example.com
+//
+// It says where everything is: notification and switchboard servers, nexus, tickets (RST.srf, RST2.srf), address book,
+// offline messages, storage, client configuration and the HTTP gateway; with -https the web services are there behind TLS as
+// well, and -cert-out writes what clients have to trust. -oim, -request, -circle, -crowd and -no-book say what is there from
+// the start, -fault and -quirks how the service misbehaves.
 package main
 
 import (

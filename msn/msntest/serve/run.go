@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -27,7 +26,7 @@ const (
 
 // run starts the service and keeps it until the context ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg, err := configure(args, stdout, stderr)
+	cfg, say, err := configure(args, stdout, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
@@ -43,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitFailed
 	}
-	if err := announce(stdout, server, cfg.TLS != nil); err != nil {
+	if err := say.announce(stdout, server, cfg.TLS != nil); err != nil {
 		fmt.Fprintf(stderr, "serve: say where the service is: %v\n", err)
 		_ = server.Close() // the first error says more
 		return exitFailed
@@ -56,59 +55,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// endpoints is the machine-readable line.
-type endpoints struct {
-	NS      string `json:"ns"`
-	SB      string `json:"sb"`
-	DS      string `json:"ds,omitempty"`
-	HTTP    string `json:"http"`
-	Nexus   string `json:"nexus"`
-	Gateway string `json:"gateway"`
-	TLS     bool   `json:"tls"`
-}
-
-// announce says where the service is: a line for each endpoint, then the same as one line of JSON. After it, connections
-// are accepted.
-func announce(w io.Writer, server *msntest.Server, secured bool) error {
-	at := server.MSN()
-	all := endpoints{server.NSAddr(), server.SBAddr(), server.DSAddr(), server.HTTPURL(), at.Nexus, at.Gateway, secured}
-	line, err := json.Marshal(all)
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	if all.DS != "" {
-		fmt.Fprintf(&b, "dispatch server      %s\n", all.DS)
-	}
-	fmt.Fprintf(&b, "notification server  %s\nswitchboard server   %s\nHTTP services        %s\n", all.NS, all.SB, all.HTTP)
-	fmt.Fprintf(&b, "%s\n", line)
-	_, err = io.WriteString(w, b.String())
-	return err
-}
-
 // settings are the arguments that are more than one value.
 type settings struct {
 	cfg     msntest.Config
+	say     saying
 	byName  map[string]int // index in cfg.Accounts
 	friends [][]string
+	crowd   string
 }
 
 // configure reads the arguments.
-func configure(args []string, stdout, stderr io.Writer) (msntest.Config, error) {
+func configure(args []string, stdout, stderr io.Writer) (msntest.Config, saying, error) {
 	set := settings{byName: map[string]int{}}
 	cfg := &set.cfg
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&cfg.NSAddr, "ns", "127.0.0.1:1863", "`address` of the notification server")
-	flags.StringVar(&cfg.SBAddr, "sb", "127.0.0.1:1864", "`address` of the switchboard server")
-	flags.StringVar(&cfg.HTTPAddr, "http", "127.0.0.1:8880", "`address` of the HTTP services: nexus, login, gateway")
-	flags.StringVar(&cfg.DSAddr, "ds", "", "`address` of a dispatch server, which sends clients on to the notification server")
-	flags.StringVar(&cfg.PublicHost, "public-host", "", "`host` that clients are told (default: the one they came to)")
-	flags.Func("user", "account as `address:password`; repeatable", set.addUser)
-	flags.Func("name", "friendly name as `address=name`; repeatable, after -user", set.nameUser)
-	flags.Func("groups", "contact groups as `address=name,name`; repeatable, after -user", set.groupUser)
-	flags.Func("friends", "`addresses` of people who are on each other's lists, a,b[,c...]; repeatable", set.addFriends)
-	flags.Func("refuse", "`versions` not to speak, MSNP12,MSNP11", set.refuse)
+	set.define(flags)
 	quirks := flags.String("quirks", "", "behave as another server: `escargot`")
 	lenient := flags.Bool("lenient", false, "take any answer to CHL, and none")
 	challengeEvery := flags.Duration("challenge-every", 0, "repeat CHL after this `time`")
@@ -117,28 +79,58 @@ func configure(args []string, stdout, stderr io.Writer) (msntest.Config, error) 
 	selfSigned := flags.Bool("tls", false, "TLS on the notification and switchboard servers, with a certificate made now")
 	certFile := flags.String("tls-cert", "", "TLS with this certificate `file`, and -tls-key")
 	keyFile := flags.String("tls-key", "", "`file` of the key that belongs to -tls-cert")
-	faults := flags.String("fault", "", "misbehave: `list` of drop=N, delay=2s, silent, nak, noack, redirect302, XYZ=NNN (error for a command)")
+	faults := flags.String("fault", "", "misbehave: `list` of drop=N, delay=2s, silent, nak, noack, redirect302, XYZ=NNN (error for a command), rstdown, rstredirect=once|loop, rstfault=code, stale=site|*, forbidden, truncate=N, slow=2s, moved=once|loop, Action:code (of a web service)")
 	if err := flags.Parse(args); err != nil {
-		return *cfg, err
+		return *cfg, set.say, err
 	}
 	if flags.NArg() > 0 {
-		return *cfg, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return *cfg, set.say, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := set.addCrowd(); err != nil {
+		return *cfg, set.say, fmt.Errorf("-crowd %q: %w", set.crowd, err)
 	}
 	if err := set.resolveFriends(); err != nil {
-		return *cfg, err
+		return *cfg, set.say, err
 	}
 	var err error
 	if cfg.Quirks, err = parseQuirks(*quirks, *lenient, *challengeEvery, *idle); err != nil {
-		return *cfg, err
+		return *cfg, set.say, err
+	}
+	if set.crowd != "" {
+		cfg.Quirks.ForwardLimit = max(600, 2*len(cfg.Accounts))
 	}
 	if cfg.Faults, err = parseFaults(*faults); err != nil {
-		return *cfg, fmt.Errorf("-fault: %w", err)
+		return *cfg, set.say, fmt.Errorf("-fault: %w", err)
 	}
 	if *trace {
 		cfg.Trace = func(line string) { fmt.Fprintln(stdout, line) }
 	}
 	cfg.TLS, err = secure(*selfSigned, *certFile, *keyFile, cfg.PublicHost)
-	return *cfg, err
+	return *cfg, set.say, err
+}
+
+// define defines the flags that say where the service is and who is there.
+func (set *settings) define(flags *flag.FlagSet) {
+	cfg := &set.cfg
+	flags.StringVar(&cfg.NSAddr, "ns", "127.0.0.1:1863", "`address` of the notification server")
+	flags.StringVar(&cfg.SBAddr, "sb", "127.0.0.1:1864", "`address` of the switchboard server")
+	flags.StringVar(&cfg.HTTPAddr, "http", "127.0.0.1:8880", "`address` of the HTTP services: nexus, login, tickets, address book, offline messages, storage, gateway")
+	flags.StringVar(&cfg.DSAddr, "ds", "", "`address` of a dispatch server, which sends clients on to the notification server")
+	flags.StringVar(&cfg.HTTPSAddr, "https", "", "`address` of the HTTP services behind TLS, with the certificate of -tls, or one made now")
+	flags.StringVar(&set.say.certFile, "cert-out", "", "write what clients have to trust for TLS and HTTPS to this `file`, in PEM")
+	flags.BoolVar(&set.say.json, "json", false, "say where the service is in JSON alone")
+	flags.StringVar(&cfg.MSNP24Addr, "msnp24", "", "`address` of a server for MSNP24 (a simulation)")
+	flags.StringVar(&cfg.PublicHost, "public-host", "", "`host` that clients are told (default: the one they came to)")
+	flags.Func("user", "account as `address:password`; repeatable", set.addUser)
+	flags.Func("name", "friendly name as `address=name`; repeatable, after -user", set.nameUser)
+	flags.Func("groups", "contact groups as `address=name,name`; repeatable, after -user", set.groupUser)
+	flags.Func("friends", "`addresses` of people who are on each other's lists, a,b[,c...]; repeatable", set.addFriends)
+	flags.Func("no-book", "`address` of an account without an address book before the client makes one; repeatable, after -user", set.noBook)
+	flags.Func("request", "somebody who asks to be on a list, as `from:to` or from:to:text; repeatable", set.addRequest)
+	flags.Func("oim", "offline message as `from:to:text`; repeatable", set.addOffline)
+	flags.Func("circle", "circle as `name:owner,member,?invited`; repeatable", set.addCircle)
+	flags.StringVar(&set.crowd, "crowd", "", "give the first account `contacts:groups` more, 600:20")
+	flags.Func("refuse", "`versions` not to speak, MSNP12,MSNP11", set.refuse)
 }
 
 // secure makes the TLS configuration, nil for none.
@@ -286,7 +278,7 @@ func parseFaults(list string) (msntest.Faults, error) {
 		case "redirect302":
 			f.LoginRedirect = true
 		default:
-			err = addRefusal(&f, name, value)
+			err = webFault(&f, name, value)
 		}
 		if err != nil {
 			return f, fmt.Errorf("%q: %w", item, err)

@@ -4,10 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +105,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestConfigure(t *testing.T) {
 	var out bytes.Buffer
-	cfg, err := configure([]string{
+	cfg, _, err := configure([]string{
 		"-challenge-every", "3m", "-user", "a@example.com:x", "-user", "b@example.com:y", "-user", "c@example.com:z",
 		"-friends", "a@example.com,B@example.com", "-friends", "b@example.com,c@example.com", "-quirks", "escargot", "-idle", "1m",
 		"-fault", "drop=5, delay=2s,silent,nak,noack,CAL=217",
@@ -126,6 +132,8 @@ func TestMistakes(t *testing.T) {
 		{"-user", "alice"}, {"-user", "a@b:x", "-user", "a@b:y"}, {"-friends", "a@b"}, {"-friends", "a@b,c@d"}, {"-name", "a@b=x"},
 		{"-user", "a@b:x", "-name", "a@b"}, {"-groups", "x"}, {"-refuse", "12"}, {"-quirks", "other"}, {"-tls-cert", "x"}, {"-fault", "x"},
 		{"-fault", "drop=x"}, {"-tls", "-tls-cert", "a", "-tls-key", "b"}, {"-tls-cert", "none", "-tls-key", "none"}, {"extra"}, {"-wrong"},
+		{"-no-book", "a@b"}, {"-request", "a@b"}, {"-oim", "a@b:c@d"}, {"-circle", "Club"}, {"-crowd", "5"}, {"-user", "a@b:x", "-crowd", "x"},
+		{"-user", "a@b:x", "-crowd", "2:3"}, {"-fault", "truncate=x"}, {"-fault", "slow=x"}, {"-fault", "ABFindAll:"},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(context.Background(), args, &stdout, &stderr); code != exitUsage || stderr.Len() == 0 {
@@ -135,5 +143,78 @@ func TestMistakes(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(context.Background(), []string{"-h"}, &out, &out); code != exitOK || !strings.Contains(out.String(), "-friends") {
 		t.Errorf("-h: exit code %d", code)
+	}
+}
+
+// TestServices starts with everything that there is, and asks for a list with 30 contacts over HTTPS.
+func TestServices(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	where := start(t, append(free, "-https", "127.0.0.1:0", "-cert-out", file, "-json", "-msnp24", "127.0.0.1:0",
+		"-user", "alice@example.com:a", "-user", "bob@example.com:b", "-no-book", "bob@example.com", "-crowd", "30:3",
+		"-circle", "Club: one:alice@example.com,bob@example.com,?crowd0001@example.com", "-request", "bob@example.com:alice@example.com:let me: in",
+		"-oim", "bob@example.com:alice@example.com:see: you")...)
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) || where.CA != file || where.MSNP24 == "" || !strings.HasPrefix(where.HTTPS, "https://") {
+		t.Fatalf("got %+v", where)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	post := func(url, action, body string) string {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, strings.Replace(url, where.HTTP, where.HTTPS, 1), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("SOAPAction", action)
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		b, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	const ask = `<Envelope><Header><Security><UsernameToken><Username>alice@example.com</Username><Password>a</Password></UsernameToken></Security></Header>` +
+		`<Body><RequestMultipleSecurityTokens><RequestSecurityToken><AppliesTo><EndpointReference><Address>contacts.msn.com</Address></EndpointReference></AppliesTo>` +
+		`</RequestSecurityToken></RequestMultipleSecurityTokens></Body></Envelope>`
+	ticket := regexp.MustCompile(`>(t=[^<]*)<`).FindStringSubmatch(post(where.RST, "", ask))
+	if ticket == nil {
+		t.Fatal("no ticket")
+	}
+	call := func(url, action string) string {
+		return post(url, action, `<Envelope><Header><ABAuthHeader><TicketToken>`+ticket[1]+`</TicketToken></ABAuthHeader></Header><Body><`+action+
+			`><filterOptions><ContactFilter><IncludeHiddenContacts>true</IncludeHiddenContacts></ContactFilter></filterOptions></`+action+`></Body></Envelope>`)
+	}
+	book := call(where.Book, "ABFindContactsPaged")
+	if n := strings.Count(book, "<quickName>Crowd "); n != 30 || strings.Count(book, "<Group>") != 3 || !strings.Contains(book, "Club: one") {
+		t.Errorf("%d contacts: %s", n, book)
+	}
+	if members := call(where.Sharing, "FindMembership"); !strings.Contains(members, "let me: in") {
+		t.Errorf("got %s", members)
+	}
+}
+
+func TestWebFaults(t *testing.T) {
+	f, err := parseFaults("rstdown,rstredirect=loop,rstfault=wsse:x,stale=a,stale=b,forbidden,moved=once,truncate=5,slow=1s,ABFindAll:Forbidden,CAL=217")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !f.RSTDown || f.RSTRedirect != "loop" || f.RSTFault != "wsse:x" || len(f.StaleTickets) != 2 || !f.ServiceUnauthorized || f.ServiceRedirect != "once" ||
+		f.Truncate != 5 || f.Slow != time.Second || f.ServiceFault["ABFindAll"] != "Forbidden" || f.Refuse["CAL"] != 217 {
+		t.Errorf("got %+v", f)
+	}
+}
+
+// TestNoCertificate asks for a certificate where there is none.
+func TestNoCertificate(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), append(free, "-cert-out", filepath.Join(t.TempDir(), "ca.pem")), &stdout, &stderr); code != exitFailed {
+		t.Errorf("exit code %d: %s", code, stderr.String())
 	}
 }
