@@ -68,11 +68,11 @@ func (r *round) do(ctx context.Context) {
 	defer cancel()
 	var me, peer *session
 	defer func() {
-		bye, done := context.WithTimeout(ctx, r.opt.timeout)
+		bye, done := context.WithTimeout(context.WithoutCancel(ctx), r.opt.timeout)
 		defer done()
-		for _, s := range []*session{me, peer} {
+		for _, s := range []*session{me, peer} { // in the orderly way, or a gateway would keep them for a while
 			if s != nil {
-				s.stop(bye, cancel)
+				s.stop(bye, func() {})
 			}
 		}
 	}()

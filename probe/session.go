@@ -61,7 +61,10 @@ func (s *session) stop(ctx context.Context, cancel context.CancelFunc) {
 		_ = s.client.SignOut(ctx) // the session is over either way
 	}
 	cancel()
-	<-s.ended
+	select {
+	case <-s.ended:
+	case <-ctx.Done(): // it ends with the round
+	}
 }
 
 // errEnded wraps the reason why a session ended while something was awaited of it.

@@ -5,6 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
 )
 
 // desk answers requests from a list, and keeps what was asked.
@@ -45,10 +48,20 @@ func refusal(code, detail string) answer {
 
 var stored = answer{200, envelope(`<StoreResponse xmlns="http://messenger.msn.com/ws/2004/09/oim/"><PointsConsumed>0</PointsConsumed></StoreResponse>`)}
 
+// longName is cut in its last letter but three if it is cut by bytes alone.
+var longName = "Alice " + strings.Repeat("é", 30)
+
 func sender(d *desk) *Sender {
 	return &Sender{
 		Caller: &soap.Caller{HTTP: &http.Client{Transport: d}}, URL: "https://example.com/OimWS/oim.asmx", Passport: "alice@example.com",
-		FriendlyName: func() string { return "Alice ☺ with a name that is longer than forty-eight bytes" }, Ticket: func() string { return "t=TICKET&p=" },
+		FriendlyName: func() string { return longName }, Ticket: func() string { return "t=TICKET&p=" },
 		ProductID: "PROD0119GSJUC$18", Challenge: func(c string) string { return "key-of-" + c }, Version: "MSNP15", BuildVersion: "8.5.1302", Store2: true,
+	}
+}
+
+func fetcher(d *desk) *Fetcher {
+	return &Fetcher{
+		Caller: &soap.Caller{HTTP: &http.Client{Transport: d}}, URL: "https://example.com/rsi/rsi.asmx",
+		Ticket: func() (string, string) { return "SECRET&T", "PVALUE" },
 	}
 }
