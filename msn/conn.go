@@ -40,6 +40,7 @@ type conn struct {
 	mu      sync.Mutex
 	last    uint32
 	waiting map[uint32]*question
+	wanted  error // see endingFor
 	err     error // why done is closed
 	done    chan struct{}
 
@@ -263,6 +264,9 @@ func (c *conn) close(reason error) {
 	c.mu.Lock()
 	first := c.err == nil
 	if first {
+		if c.wanted != nil {
+			reason = c.wanted
+		}
 		if reason == nil {
 			reason = ErrClosed
 		}
@@ -273,6 +277,13 @@ func (c *conn) close(reason error) {
 		close(c.done)
 		_ = c.nc.Close() // its error changes nothing: the connection is given up
 	}
+}
+
+// endingFor says why the connection is about to end, whichever end closes it.
+func (c *conn) endingFor(reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wanted = reason
 }
 
 // reason is why the connection ended, nil while it lives.

@@ -132,18 +132,15 @@ func (nc *notificationConn) bringOffline(ctx context.Context, headers []oim.Head
 	if fetcher.URL == "" {
 		return fmt.Errorf("no URL for offline messages is configured: %w", ErrUnsupported)
 	}
+	var failed error
 	if all {
-		err := nc.web.do(ctx, func(ctx context.Context) error {
+		failed = nc.web.do(ctx, func(ctx context.Context) error {
 			data, err := fetcher.Metadata(ctx)
 			headers = append(headers, data.Messages...)
 			return err
 		})
-		if err != nil {
-			return err
-		}
 	}
 	var messages []oim.Message
-	var failed error
 	for _, h := range headers {
 		if nc.knowsOffline(h.ID) {
 			continue

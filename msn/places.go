@@ -42,7 +42,11 @@ func (nc *notificationConn) signal(ctx context.Context, cmd wire.Command) error 
 	}
 	switch signalKind(kind) {
 	case signalSignOut:
-		if nc.dialect.endpoints && !nc.client.start(func(ctx context.Context) {
+		if !nc.dialect.endpoints {
+			return nil
+		}
+		nc.endingFor(errSentAway)
+		if !nc.client.start(func(ctx context.Context) {
 			_ = nc.tell(ctx, wire.Command{Name: "OUT"}) // it ends either way; without it a gateway would not notice
 			nc.close(errSentAway)
 		}) {

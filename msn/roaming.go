@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/matrix-msn/matrix-msn/msn/internal/storage"
 	"github.com/matrix-msn/matrix-msn/msn/internal/tickets"
@@ -92,14 +91,14 @@ func (c *Client) SetRoamingProfile(ctx context.Context, r RoamingProfile) error 
 	if r.Picture == nil {
 		return nil
 	}
+	picture, err := storage.PNG(r.Picture)
+	if err != nil {
+		return err
+	}
 	return nc.web.do(ctx, func(ctx context.Context) error {
-		if before, _, err := store.Picture(ctx, nc.dial.http, p); err == nil && bytes.Equal(before, r.Picture) {
+		if before, _, err := store.Picture(ctx, nc.dial.http, p); err == nil && bytes.Equal(before, picture) {
 			return nil
 		}
-		kind := r.PictureType
-		if kind == "" {
-			kind = http.DetectContentType(r.Picture)
-		}
-		return store.SetPicture(ctx, p, kind, r.Picture)
+		return store.SetPicture(ctx, p, "image/png", picture)
 	})
 }

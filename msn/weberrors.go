@@ -56,6 +56,10 @@ var serviceMeanings = meanings{
 	{abch.ErrSessionLost, ErrSessionLost},
 	{oim.ErrStaleTicket, ErrStaleTicket},
 	{storage.ErrStaleTicket, ErrStaleTicket},
+	{oim.ErrUnsupported, ErrUnsupported},
+	{storage.ErrUnsupported, ErrUnsupported},
+	{oim.ErrSessionLost, ErrSessionLost},
+	{storage.ErrSessionLost, ErrSessionLost},
 	{oim.ErrThrottled, ErrTooFast},
 	{oim.ErrRefused, ErrContactBlocked},
 }

@@ -113,10 +113,8 @@ func TestComplete(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	full := Message{From: "carol@example.com", Name: "Carol", At: time.Unix(2, 0)}
-	if m = full; true {
-		m.Complete(h)
-	}
-	if m != full {
+	m = full
+	if m.Complete(h); m != full {
 		t.Errorf("%+v", m)
 	}
 }

@@ -70,8 +70,11 @@ func TestSendFails(t *testing.T) {
 		{slicesOf(refusal("AuthenticationFailed", "<TweenerChallenge>ct=1</TweenerChallenge><LockKeyChallenge>1</LockKeyChallenge>"), 2), ErrStaleTicket},
 		{[]answer{{403, ""}}, ErrSessionLost},
 		{[]answer{{200, envelope("<soap:Fault><faultcode>soap:Client</faultcode><faultstring>API Store2 no longer supported</faultstring></soap:Fault>")}}, ErrUnsupported},
-		{[]answer{refusal("InvalidContent", "<x>TICKETVALUE</x>")}, ErrContent},
-		{[]answer{{500, envelope("<soap:Fault><faultcode>a:Other</faultcode><faultstring>TICKETVALUE and key-of-1 and t=TICKETVALUE&amp;p=</faultstring></soap:Fault>")}}, nil},
+		{[]answer{refusal("InvalidContent", "<errorcode>TICKET</errorcode>")}, ErrContent},
+		{[]answer{
+			refusal("AuthenticationFailed", "<LockKeyChallenge>1</LockKeyChallenge>"),
+			{500, envelope("<soap:Fault><faultcode>a:TICKET</faultcode><faultstring>TICKET and key-of-1, t=TICKET&amp;p=</faultstring></soap:Fault>")},
+		}, nil},
 		{[]answer{{200, envelope("<StoreResponse>")[:90]}}, io.ErrUnexpectedEOF},
 		{[]answer{{200, "<html></html>"}}, nil},
 		{[]answer{{200, ""}}, nil},
