@@ -20,12 +20,13 @@ type role struct {
 	versions                 []msn.Version
 }
 
-// The cast. Each contact comes with a client of another time. Alice has a Matrix client, and the bridge signs her in.
+// The cast. Dave comes with the oldest client, the others with the newest, as a conference of MSNP21 has no room for
+// older ones. Alice has a Matrix client, and the bridge signs her in.
 // Nobody plays Eve: she is for a real MSN client.
 var (
 	alice = role{"Alice", "alice@example.com", "looking-glass", nil}
 	bob   = role{"Bob", "bob@example.com", "builder", nil}
-	carol = role{"Carol", "carol@example.com", "christmas", []msn.Version{msn.MSNP8}}
+	carol = role{"Carol", "carol@example.com", "christmas", nil}
 	dave  = role{"Dave", "dave@example.com", "daffodil", []msn.Version{msn.MSNP2}}
 	eve   = role{"Eve", "eve@example.com", "evergreen", nil}
 

@@ -41,7 +41,7 @@ func (p *play) perform(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"Alice registers on Matrix", func(ctx context.Context) error { return p.registers(ctx, watch) }},
-		{"Bob (newest protocol), Carol (MSNP8) and Dave (MSNP2) sign in to MSN", func(ctx context.Context) error { return p.contactsEnter(ctx, watch) }},
+		{"Bob and Carol (newest protocol) and Dave (MSNP2) sign in to MSN", func(ctx context.Context) error { return p.contactsEnter(ctx, watch) }},
 		{"a wrong password is refused in words", p.wrongPassword},
 		{"Alice logs in to MSN by talking to the bot", p.logsIn},
 		{"a room for each contact who is online", p.roomsAppear},

@@ -38,8 +38,7 @@ func newDialect24() *dialect {
 // interpreter is the peer of a connection that speaks MSNP24. Its session is in MSNP21's words.
 type interpreter struct {
 	*session
-	state        string // what was told to carry over from the server that sent it here
-	connected    bool   // CNT came
+	connected    bool // CNT came
 	claimant     *account
 	userTrID     uint32 // of ATH, for the second answer
 	nonce        string // of BND

@@ -1,7 +1,6 @@
 package abch
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -112,7 +111,6 @@ func read(t testing.TB, name string) string {
 	return string(b)
 }
 
-func yes() *bool                  { b := true; return &b }
-func no() *bool                   { b := false; return &b }
-func text(s string) *string       { return &s }
-func background() context.Context { return context.Background() }
+func yes() *bool            { b := true; return &b }
+func no() *bool             { b := false; return &b }
+func text(s string) *string { return &s }
