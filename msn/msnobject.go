@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/matrix-msn/matrix-msn/msn/internal/userdoc"
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
@@ -82,7 +83,7 @@ func ParseMSNObject(s string) (MSNObject, error) {
 		case strings.HasPrefix(s, "%"):
 			s = strings.TrimSpace(wire.Decode(s))
 		case strings.HasPrefix(s, "&"):
-			s = strings.TrimSpace(unescapeXML(s))
+			s = strings.TrimSpace(userdoc.Unescape(s))
 		}
 	}
 	const open = "<msnobj"

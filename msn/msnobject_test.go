@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/userdoc"
 )
 
 func TestMSNObjectVectors(t *testing.T) {
@@ -113,7 +115,7 @@ func FuzzParseMSNObject(f *testing.F) {
 	o := NewMSNObject("alice@example.com", 3, "TFR2C.tmp", "Sid", []byte("hello"))
 	f.Add(o.String())
 	f.Add(o.Argument())
-	f.Add(escapeXML(o.String()))
+	f.Add(userdoc.Escape(o.String()))
 	f.Add(`<msnobj Creator='a"b' Size="1" Type="2" Friendly="zz" x="y" stamp=''/>`)
 	f.Fuzz(func(t *testing.T, s string) {
 		o, err := ParseMSNObject(s)

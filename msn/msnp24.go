@@ -164,21 +164,21 @@ func (skypeAuth) signIn(ctx context.Context, nc *notificationConn) ([]string, er
 	if err != nil {
 		return nil, nc.failed("ticket", err)
 	}
-	body := element("user", element("ssl-compact-ticket", escapeXML(nc.web.ticket(chatService)))+element("uic", "")+
+	body := element("user", element("ssl-compact-ticket", userdoc.Escape(nc.web.ticket(chatService)))+element("uic", "")+
 		element("ssl-site-name", chatService))
 	if _, err := nc.ask24(ctx, "ATH", spaceUser, body); err != nil {
 		return nil, nc.failed("ATH", err)
 	}
 	name, version, _ := strings.Cut(nc.clientName(), ":")
 	body = element("msgr", element("ver", "2")+element("altVersions", element("ver", "1"))+
-		element("client", element("name", escapeXML(name))+element("ver", escapeXML(version)))+element("epid", nc.cfg.MachineGUID))
+		element("client", element("name", userdoc.Escape(name))+element("ver", userdoc.Escape(version)))+element("epid", nc.cfg.MachineGUID))
 	got, err := nc.ask24(ctx, "BND", spaceClient, body)
 	if err != nil {
 		return nil, nc.failed("BND", err)
 	}
 	id, key := nc.product()
 	nonce := elementText(string(got.Payload), "nonce")
-	body = element("challenge", element("appId", escapeXML(id))+element("response", nc.dialect.challenge.answer(nonce, id, key)))
+	body = element("challenge", element("appId", userdoc.Escape(id))+element("response", nc.dialect.challenge.answer(nonce, id, key)))
 	if _, err := nc.ask24(ctx, "PUT", spaceChallenge, body); err != nil {
 		return nil, nc.failed("challenge", err)
 	}
@@ -198,7 +198,7 @@ func (skypeAuth) signIn(ctx context.Context, nc *notificationConn) ([]string, er
 func (nc *notificationConn) connect24(ctx context.Context) error {
 	state := ""
 	if nc.hop != "" {
-		state = element("xfr", element("state", escapeXML(nc.hop)))
+		state = element("xfr", element("state", userdoc.Escape(nc.hop)))
 	}
 	agent := element("agent", element("os", "winnt")+element("osVer", "5.2")+element("proc", "x86")+element("lcid", "en-us"))
 	got, err := nc.ask24(ctx, "CNT", spaceConnection, element("connect", state+element("ver", "2")+agent))

@@ -3,7 +3,8 @@ package msn
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/userdoc"
 )
 
 // maxMediaText bounds [CurrentMedia.Text] in bytes: a format may name one long argument many times.
@@ -36,7 +37,7 @@ func AppendPersonalMessage(b []byte, p PersonalMessage) []byte {
 func appendPersonal(b []byte, p PersonalMessage, machine string, decorations bool) []byte {
 	element := func(name, text string) {
 		b = append(append(append(b, '<'), name...), '>')
-		b = append(b, escapeXML(text)...)
+		b = append(b, userdoc.Escape(text)...)
 		b = append(append(append(b, "</"...), name...), '>')
 	}
 	b = append(b, "<Data>"...)
@@ -74,7 +75,7 @@ func elementText(doc, name string) string {
 	if inner, ok := strings.CutPrefix(rest, "<![CDATA["); ok {
 		return strings.TrimSuffix(inner, "]]>")
 	}
-	return unescapeXML(rest)
+	return userdoc.Unescape(rest)
 }
 
 // afterStartTag finds <name>, <name ...> but neither <names> nor <name/>.
@@ -94,74 +95,6 @@ func afterStartTag(doc, name string) (rest string, ok bool) {
 		}
 		return content, !strings.HasSuffix(attributes, "/")
 	}
-}
-
-// unescapeXML replaces the five named entities and numeric ones. Anything else that begins with & stands
-// for itself.
-func unescapeXML(s string) string {
-	if !strings.Contains(s, "&") {
-		return s
-	}
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(s, "&")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		end := strings.IndexByte(after[:min(len(after), 12)], ';')
-		if r, ok := entity(after[:max(end, 0)]); ok {
-			b.WriteRune(r)
-			s = after[end+1:]
-			continue
-		}
-		b.WriteByte('&')
-		s = after
-	}
-}
-
-func entity(name string) (rune, bool) {
-	switch name {
-	case "lt":
-		return '<', true
-	case "gt":
-		return '>', true
-	case "amp":
-		return '&', true
-	case "quot":
-		return '"', true
-	case "apos":
-		return '\'', true
-	}
-	digits, numeric := strings.CutPrefix(name, "#")
-	base := 10
-	if len(digits) > 1 && (digits[0] == 'x' || digits[0] == 'X') {
-		digits, base = digits[1:], 16
-	}
-	n, err := strconv.ParseUint(digits, base, 31)
-	if !numeric || err != nil {
-		return 0, false
-	}
-	if n == 0 || !utf8.ValidRune(rune(n)) {
-		return utf8.RuneError, true
-	}
-	return rune(n), true
-}
-
-var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
-
-// escapeXML writes text as one line of XML 1.0.
-func escapeXML(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case r < ' ' || r == 0xfffe || r == 0xffff:
-			return -1
-		}
-		return r
-	}, s)
-	return xmlEscapes.Replace(s)
 }
 
 // mediaSeparator is two characters, a backslash and a zero.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/matrix-msn/matrix-msn/msn/internal/userdoc"
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
@@ -83,7 +84,7 @@ func (nc *notificationConn) introduce(ctx context.Context, p Presence) error {
 	capabilities := p.Capabilities.Format(true)
 	for _, document := range []string{
 		"<EndpointData><Capabilities>" + capabilities + "</Capabilities></EndpointData>",
-		"<PrivateEndpointData><EpName>" + escapeXML(name) + "</EpName><Idle>" + strconv.FormatBool(p.Status == Idle) +
+		"<PrivateEndpointData><EpName>" + userdoc.Escape(name) + "</EpName><Idle>" + strconv.FormatBool(p.Status == Idle) +
 			"</Idle><ClientType>" + strconv.Itoa(int(ClientComputer)) + "</ClientType><State>" + string(p.Status) +
 			"</State></PrivateEndpointData>",
 	} {

@@ -74,7 +74,7 @@ func meaning(err error, secrets ...string) error {
 	var status *soap.StatusError
 	switch {
 	case errors.As(err, &fault):
-		redact(fault, secrets)
+		fault.Redact(secrets...)
 		if of := faultMeaning(fault); of != nil {
 			return fmt.Errorf("%w (%w)", of, err)
 		}
@@ -96,24 +96,6 @@ func faultMeaning(f *soap.Fault) error {
 		return ErrUnsupported
 	}
 	return nil
-}
-
-// redact replaces what must not be in logs.
-func redact(f *soap.Fault, secrets []string) {
-	var pairs []string
-	for _, secret := range secrets {
-		value, _, _ := strings.Cut(strings.TrimPrefix(secret, "t="), "&")
-		for _, s := range []string{secret, value} {
-			if len(s) > 3 {
-				pairs = append(pairs, s, "***")
-			}
-		}
-	}
-	r := strings.NewReplacer(pairs...)
-	f.Code, f.Text = r.Replace(f.Code), r.Replace(f.Text)
-	for name, text := range f.Detail {
-		f.Detail[name] = r.Replace(text)
-	}
 }
 
 // unless makes success of an error that says that all is as wanted.

@@ -49,7 +49,7 @@ func meaning(err error, secrets ...string) error {
 	var status *soap.StatusError
 	switch {
 	case errors.As(err, &fault):
-		redact(fault, secrets)
+		fault.Redact(secrets...)
 		if is := faultMeaning(fault); is != nil {
 			return fmt.Errorf("%w: %w", is, err)
 		}
@@ -80,22 +80,4 @@ func challengeOf(f *soap.Fault) string { return f.Detail["LockKeyChallenge"] }
 // wantsTicket tells whether a fault asks for another ticket. A service may ask for both at once, whichever it lacks.
 func wantsTicket(f *soap.Fault) bool {
 	return f.Detail["TweenerChallenge"] != "" || f.Detail["RequiredAuthPolicy"] != ""
-}
-
-// redact takes out of a fault what must not be in logs.
-func redact(f *soap.Fault, secrets []string) {
-	var pairs []string
-	for _, secret := range secrets {
-		value, _, _ := strings.Cut(strings.TrimPrefix(secret, "t="), "&")
-		for _, s := range []string{secret, value} {
-			if len(s) > 3 {
-				pairs = append(pairs, s, "***")
-			}
-		}
-	}
-	r := strings.NewReplacer(pairs...)
-	f.Code, f.Text = r.Replace(f.Code), r.Replace(f.Text)
-	for name, text := range f.Detail {
-		f.Detail[name] = r.Replace(text)
-	}
 }

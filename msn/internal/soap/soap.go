@@ -118,6 +118,25 @@ func (f *Fault) Has(code string) bool {
 	return strings.EqualFold(f.Code, code) || strings.EqualFold(f.Detail["errorcode"], code)
 }
 
+// Redact replaces secrets by ***, where the service has repeated them: tickets, whole (t=value&p=) or just their values.
+// Secrets of less than four bytes stay, as they may be anything.
+func (f *Fault) Redact(secrets ...string) {
+	var pairs []string
+	for _, secret := range secrets {
+		value, _, _ := strings.Cut(strings.TrimPrefix(secret, "t="), "&")
+		for _, s := range []string{secret, value} {
+			if len(s) > 3 {
+				pairs = append(pairs, s, "***")
+			}
+		}
+	}
+	r := strings.NewReplacer(pairs...)
+	f.Code, f.Text = r.Replace(f.Code), r.Replace(f.Text)
+	for name, text := range f.Detail {
+		f.Detail[name] = r.Replace(text)
+	}
+}
+
 // StatusError is an HTTP status that comes without a fault.
 type StatusError struct {
 	Action string

@@ -45,7 +45,7 @@ func meaning(err error, ticket string) error {
 	var status *soap.StatusError
 	switch {
 	case errors.As(err, &fault):
-		redact(fault, ticket)
+		fault.Redact(ticket)
 		for _, c := range codes {
 			if fault.Has(c.code) {
 				return fmt.Errorf("%w: %w", c.is, err)
@@ -58,17 +58,4 @@ func meaning(err error, ticket string) error {
 		return fmt.Errorf("%w: %w", ErrSessionLost, err)
 	}
 	return err
-}
-
-// redact takes the ticket out of a fault.
-func redact(f *soap.Fault, ticket string) {
-	value, _, _ := strings.Cut(strings.TrimPrefix(ticket, "t="), "&")
-	if len(value) < 4 {
-		return
-	}
-	r := strings.NewReplacer(ticket, "***", value, "***")
-	f.Code, f.Text = r.Replace(f.Code), r.Replace(f.Text)
-	for name, text := range f.Detail {
-		f.Detail[name] = r.Replace(text)
-	}
 }

@@ -87,7 +87,7 @@ func (t tag) attribute(name string) string {
 			return ""
 		}
 		if strings.EqualFold(strings.TrimSpace(before), name) {
-			return unescape(value)
+			return Unescape(value)
 		}
 		rest = next
 	}
@@ -116,11 +116,11 @@ func text(inner string) string {
 	if data, found := strings.CutPrefix(strings.TrimSpace(inner), "<![CDATA["); found {
 		return strings.TrimSuffix(data, "]]>")
 	}
-	return unescape(inner)
+	return Unescape(inner)
 }
 
-// unescape replaces the five named entities and numeric ones. Anything else that begins with & stands for itself.
-func unescape(s string) string {
+// Unescape replaces the five named entities and numeric ones. Anything else that begins with & stands for itself.
+func Unescape(s string) string {
 	if !strings.Contains(s, "&") {
 		return s
 	}
@@ -172,8 +172,8 @@ func entity(name string) (rune, bool) {
 
 var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
-// appendText writes text as one line of XML 1.0: line breaks become blanks, and what XML cannot carry is left out.
-func appendText(b []byte, s string) []byte {
+// Escape writes text as one line of XML 1.0: line breaks become blanks, and what XML cannot carry is left out.
+func Escape(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
@@ -183,8 +183,10 @@ func appendText(b []byte, s string) []byte {
 		}
 		return r // an invalid byte comes as U+FFFD
 	}, s)
-	return append(b, escapes.Replace(s)...)
+	return escapes.Replace(s)
 }
+
+func appendText(b []byte, s string) []byte { return append(b, Escape(s)...) }
 
 func appendElement(b []byte, name, value string) []byte {
 	b = append(append(append(b, '<'), name...), '>')
