@@ -36,6 +36,9 @@ func (c *Client) toMatrix(ctx context.Context, room id.RoomID, e msn.MessageRece
 		for _, part := range msnfmt.SplitText(m) {
 			contents = append(contents, msnfmt.ToMatrix(part, c.options()))
 		}
+		if e.MissingChunks > 0 {
+			contents = append(contents, msnfmt.NoticeForMissing(e.MissingChunks))
+		}
 		return contents
 	case *msn.Nudge:
 		content := msnfmt.NudgeContent(name, c.login.UserMXID, c.ownName(ctx, room))

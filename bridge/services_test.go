@@ -86,6 +86,20 @@ func TestWrittenElsewhere(t *testing.T) {
 	}
 }
 
+// TestMissingChunks says so when a part of a long message never came.
+func TestMissingChunks(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	for missing, want := range map[int]string{1: "One part of this message", 3: "3 parts of this message"} {
+		contents := h.client().toMatrix(t.Context(), "!room:example.org", msn.MessageReceived{
+			From: bobMSN, Message: &msn.TextMessage{Text: "it begins"}, MissingChunks: missing,
+		})
+		if len(contents) != 2 || contents[0].Body != "it begins" || !strings.HasPrefix(contents[1].Body, want) || contents[1].MsgType != event.MsgNotice {
+			t.Errorf("%d missing: %+v", missing, contents)
+		}
+	}
+}
+
 // roomOf waits for the room of a portal.
 func (h *house) roomOf(key networkid.PortalKey) (found id.RoomID) {
 	h.t.Helper()

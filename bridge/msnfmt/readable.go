@@ -165,6 +165,14 @@ func NoticeForUnknown(contentType string) *event.MessageEventContent {
 	return notice("Sent something that cannot be shown here (" + contentType + ").")
 }
 
+// NoticeForMissing says that a long message came with a gap: so many of its chunks (core.md 12.10) were lost on the way.
+func NoticeForMissing(chunks int) *event.MessageEventContent {
+	if chunks == 1 {
+		return notice("One part of this message did not arrive.")
+	}
+	return notice(strconv.Itoa(chunks) + " parts of this message did not arrive.")
+}
+
 func notice(text string) *event.MessageEventContent {
 	return &event.MessageEventContent{MsgType: event.MsgNotice, Body: text}
 }
