@@ -497,7 +497,8 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	for i := range users {
-		if err := s.WaitSignedOut(timeout(t), name(i)+"@example.com"); err != nil {
+		gone := func(a AccountState) bool { return !a.SignedIn && a.Switchboards == 0 }
+		if err := s.Watch(timeout(t), name(i)+"@example.com", gone); err != nil {
 			t.Fatal(err)
 		}
 	}
