@@ -40,6 +40,7 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("accept", "[_address_]", "Put somebody who asked on your contact list. In a chat, without address.", commandAccept),
 		row("decline", "[_address_]", "Say no to somebody who asked. In a chat, without address.", commandDecline),
 		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", commandPlaces),
+		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", commandProfile),
 		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", commandCircle),
 		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
 	}

@@ -100,6 +100,23 @@ func TestMissingChunks(t *testing.T) {
 	}
 }
 
+// TestProfile shows and changes what the service keeps of the user.
+func TestProfile(t *testing.T) {
+	h, bob, room := chat(t, nil)
+	command := func(text, want string) {
+		h.send(room, event.EventMessage, &event.MessageEventContent{MsgType: event.MsgText, Body: "!msn profile" + text})
+		h.told(want)
+	}
+	command(" message down the *rabbit* hole", "The MSN service keeps it for your other programs.")
+	command(" name  Алиса & <b> ♥", "Your contacts see your new name. The MSN service keeps it for your other programs.")
+	bob.wait("Alice's new name", func(e msn.Event) bool {
+		changed, ok := e.(msn.PresenceChanged)
+		return ok && changed.Passport == aliceMSN && changed.Presence.FriendlyName == "Алиса & <b> ♥"
+	})
+	command("", "* name: Алиса & <b> ♥\n* message: down the *rabbit* hole\n* picture: none")
+	command(" name", "Write `profile`")
+}
+
 // roomOf waits for the room of a portal.
 func (h *house) roomOf(key networkid.PortalKey) (found id.RoomID) {
 	h.t.Helper()
