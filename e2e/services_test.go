@@ -13,6 +13,7 @@ import (
 
 	"github.com/matrix-msn/matrix-msn/e2e/stage"
 	"github.com/matrix-msn/matrix-msn/msn"
+	"github.com/matrix-msn/matrix-msn/msn/msntest"
 )
 
 // TestOfflineMessages leaves texts for people who are away, on both sides: they arrive at the next sign-in, once, in
@@ -30,6 +31,11 @@ func TestOfflineMessages(t *testing.T) {
 				u.says(t, room, text)
 				time.Sleep(5 * time.Millisecond) // their times differ
 			}
+			within(t, func(ctx context.Context) error { // nobody acknowledges what MSNP18 and later leave
+				return house.MSN.Watch(ctx, bob.Passport, func(msntest.AccountState) bool {
+					return len(house.MSN.OfflineMessages(bob.Passport)) == len(want)
+				})
+			})
 			password := secret + "-bob"
 			again := enter(t, bob.Passport, password, version)
 			var got []string

@@ -31,15 +31,20 @@ func (m *Message) Complete(h Header) {
 	if m.Name == "" {
 		m.Name = h.Name
 	}
-	if m.At.IsZero() {
+	// The message has seconds, the header has their parts: it tells which of two in a second was the first.
+	if finer := h.Received.Sub(m.At); m.At.IsZero() || 0 < finer && finer < time.Second {
 		m.At = h.Received
 	}
 }
 
-// Sort puts messages in the order of their sending: runs by the time of their first message, in a run by number.
+// Sort puts messages in the order of their sending: runs by the time of their first message, in a run by number. What
+// began at the same time stays in the order of the service.
 func Sort(messages []Message) {
-	began := make(map[string]time.Time)
-	for _, m := range messages {
+	began, listed := make(map[string]time.Time), make(map[string]int)
+	for i, m := range messages {
+		if _, known := listed[m.run()]; !known {
+			listed[m.run()] = i
+		}
 		if t, known := began[m.run()]; !known || m.At.Before(t) {
 			began[m.run()] = m.At
 		}
@@ -49,7 +54,7 @@ func Sort(messages []Message) {
 			if c := began[a.run()].Compare(began[b.run()]); c != 0 {
 				return c
 			}
-			return strings.Compare(a.run(), b.run())
+			return listed[a.run()] - listed[b.run()]
 		}
 		if a.Sequence != b.Sequence {
 			return a.Sequence - b.Sequence

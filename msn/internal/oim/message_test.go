@@ -112,6 +112,10 @@ func TestComplete(t *testing.T) {
 	if m.Complete(h); m.From != h.From || m.Name != h.Name || !m.At.Equal(at) || m.Text != "x" {
 		t.Errorf("%+v", m)
 	}
+	h.Received = at.Add(600 * time.Millisecond)
+	if m.Complete(h); !m.At.Equal(h.Received) {
+		t.Errorf("%s: a part of a second is told by the header alone", m.At)
+	}
 	full := Message{From: "carol@example.com", Name: "Carol", At: time.Unix(2, 0)}
 	m = full
 	if m.Complete(h); m != full {
@@ -151,6 +155,10 @@ func TestSort(t *testing.T) {
 	}
 	if order != "123456" {
 		t.Errorf("order %s", order)
+	}
+	messages = []Message{{RunID: "Z", At: at(1), Text: "1"}, {RunID: "A", At: at(1), Text: "2"}}
+	if Sort(messages); messages[0].Text != "1" {
+		t.Error("two of the same time have changed places")
 	}
 }
 
