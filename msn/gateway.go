@@ -217,11 +217,22 @@ func (g *gatewayConn) request(ctx context.Context, session string, body []byte, 
 	if next == "" {
 		next = session
 	}
-	n, err = io.Copy(g.far, res.Body)
+	n, err = io.Copy(untilClosed{g.far}, res.Body)
 	if err == nil && closing {
 		err = errGatewayEnd
 	}
 	return next, n, err
+}
+
+// untilClosed passes bytes on to the user as long as there is one: an answer that nobody reads any more must not end the
+// tunnel, or what the user wrote last (OUT) would stay in the queue.
+type untilClosed struct{ io.Writer }
+
+func (u untilClosed) Write(b []byte) (int, error) {
+	if _, err := u.Writer.Write(b); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // sessionOf reads the X-MSN-Messenger header.

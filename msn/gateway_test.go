@@ -212,3 +212,42 @@ func TestSessionOf(t *testing.T) {
 		}
 	}
 }
+
+// roundTrips answers requests in order and keeps their bodies.
+type roundTrips struct {
+	answer string
+	bodies []string
+}
+
+func (r *roundTrips) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.bodies = append(r.bodies, string(body))
+	return &http.Response{StatusCode: 200, Header: http.Header{"X-Msn-Messenger": {"SessionID=1.1"}},
+		Body: io.NopCloser(strings.NewReader(r.answer)), Request: req}, nil
+}
+
+// TestGatewayCloseSendsWhatWaits closes a tunnel while an answer is under way that nobody reads.
+func TestGatewayCloseSendsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trips := &roundTrips{answer: "QNG 50\r\n"}
+		nc, err := dialGateway(t.Context(), &http.Client{Transport: trips}, "http://gateway.example.com/", notificationServer, "127.0.0.1:1863")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"PNG\r\n", "OUT\r\n"} {
+			if _, err := io.WriteString(nc, line); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // the answer to PNG waits for its reader, OUT in the queue
+		}
+		if err := nc.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(trips.bodies, ""); got != "PNG\r\nOUT\r\n" {
+			t.Errorf("the gateway got %q", got)
+		}
+	})
+}

@@ -134,7 +134,11 @@ func cutBlock(b []byte, most int) (block []Header, rest []byte, err error) {
 		if len(block) == most {
 			return nil, nil, ErrTooManyHeaders
 		}
-		block = append(block, Header{name, headerText(value)})
+		h := Header{name, headerText(value)}
+		if len(h.Name)+len(": ")+len(h.Value) > MaxLine { // as [Envelope.Append] would write it
+			return nil, nil, ErrHeaderTooLong
+		}
+		block = append(block, h)
 	}
 	return block, b, nil
 }
