@@ -54,6 +54,9 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 	if _, id, ok := parseCircle(portal.ID); ok {
 		return c.circleInfo(ctx, id)
 	}
+	if _, room, ok := parseGroup(portal.ID); ok {
+		return c.groupInfo(ctx, room)
+	}
 	return nil, fmt.Errorf("%q: %w", portal.ID, errOddPortal)
 }
 

@@ -34,6 +34,7 @@ type Client struct {
 	memory      *memory
 	own         *ownPresence
 	conferences *conferences
+	groups      *groupRooms
 	rooms       *rooms
 	typist      *typist
 	nudgesIn    spacing[string]
@@ -66,6 +67,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.memory = &memory{db: c.db, login: string(login.ID)}
 	client.own = newOwnPresence(c.Config.Presence)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
+	client.groups = &groupRooms{form: c.Config.Contacts.Groups, db: c.db, login: string(login.ID)}
 	client.rooms = newRooms(c.br)
 	client.typist = newTypist(client.sendTyping)
 	client.keptTold.every = keptPause
@@ -275,7 +277,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
-	s.contacts.create, s.contacts.name, s.contacts.tell = c.createRoom, s.nameGhost, c.tellRooms
+	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = s.createRoom, s.nameGhost, c.tellRooms, s.sortGroups
 	wantStatus, wantText := c.own.want()
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = msn.PersonalMessage{Text: wantText}
@@ -379,6 +381,7 @@ func (s *session) settle(ctx context.Context) {
 			s.contacts.want(contact.Passport)
 		}
 	}
+	s.contacts.regroup()
 	if remembered, err := s.memory.get(ctx); err != nil || remembered.Greeted {
 		return
 	}

@@ -96,6 +96,9 @@ type LimitsConfig struct {
 type ContactsConfig struct {
 	CreateRooms string `yaml:"create_rooms"`
 	MaxRooms    int    `yaml:"max_rooms"`
+	Groups      string `yaml:"groups"`
+	Names       string `yaml:"names"`
+	AcceptAll   bool   `yaml:"accept_all"`
 }
 
 // The values of ContactsConfig.CreateRooms.
@@ -103,6 +106,16 @@ const (
 	roomsOnline    = "online"
 	roomsAll       = "all"
 	roomsOnMessage = "on_message"
+)
+
+// The values of ContactsConfig.Groups and Names.
+const (
+	groupsSpaces = "spaces"
+	groupsTags   = "tags"
+	groupsNone   = "none"
+
+	namesNickname = "nickname"
+	namesOwn      = "own"
 )
 
 // PresenceConfig says how presence crosses.
@@ -203,7 +216,10 @@ func (s *ServerConfig) UnmarshalYAML(node *yaml.Node) error {
 func upgradeConfig(helper configupgrade.Helper) {
 	helper.Copy(configupgrade.Map, "servers")
 	for section, fields := range map[string]map[string]configupgrade.YAMLType{
-		"contacts": {"create_rooms": configupgrade.Str, "max_rooms": configupgrade.Int},
+		"contacts": {
+			"create_rooms": configupgrade.Str, "max_rooms": configupgrade.Int, "groups": configupgrade.Str, "names": configupgrade.Str,
+			"accept_all": configupgrade.Bool,
+		},
 		"presence": {
 			"to_matrix": configupgrade.Bool, "from_matrix": configupgrade.Bool, "refresh": configupgrade.Str | configupgrade.Int,
 			"per_second": configupgrade.Int, "when_away": configupgrade.Str, "offline_as": configupgrade.Str,
@@ -268,6 +284,8 @@ func (cfg *Config) check() error {
 	if cfg.Contacts.MaxRooms < 0 {
 		errs = append(errs, wrong("contacts.max_rooms", cfg.Contacts.MaxRooms, "0 or more"))
 	}
+	oneOf("contacts.groups", cfg.Contacts.Groups, groupsSpaces, groupsTags, groupsNone)
+	oneOf("contacts.names", cfg.Contacts.Names, namesNickname, namesOwn)
 	oneOf("presence.when_away", cfg.Presence.WhenAway, awayFollow, awayIdle, awayHidden, awayFixed)
 	oneOf("presence.offline_as", cfg.Presence.OfflineAs, offlineAsHidden, offlineAsAway)
 	if d := cfg.Presence.Refresh; d.broken != "" || d.Duration != 0 {

@@ -82,6 +82,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.people.init()
 	c.names.init()
 	c.metrics = newMetrics()
+	spacesOn(br.Matrix, c.heardSpaceChild)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)
 	if mx, ok := br.Matrix.(*matrix.Connector); ok && c.Config.DoublePuppet {
 		if mx.Config.DoublePuppet.Secrets == nil {

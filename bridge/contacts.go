@@ -18,22 +18,25 @@ const (
 	bigBatch = 10
 )
 
-// contactSync makes rooms and names for contacts in the background, one at a time: a homeserver creates
+// contactSync makes rooms, groups and names for contacts in the background, one at a time: a homeserver creates
 // about ten rooms a second and would have no time for anybody else. Rooms go first.
 type contactSync struct {
 	create func(ctx context.Context, passport string) (made bool, err error)
 	name   func(ctx context.Context, passport, name string)
 	tell   func(ctx context.Context, created int)
+	groups func(ctx context.Context)
 
-	mu      sync.Mutex
-	room    int // how many more may be created
-	rooms   []string
-	queued  map[string]int // tries so far
-	names   []string
-	nameOf  map[string]string
-	tasks   []func(context.Context)
-	created int // of this batch
-	wake    chan struct{}
+	mu         sync.Mutex
+	room       int // how many more may be created
+	rooms      []string
+	queued     map[string]int // tries so far
+	names      []string
+	nameOf     map[string]string
+	tasks      []func(context.Context)
+	created    int // of this batch
+	groupless  int // made since groups was called last
+	regrouping bool
+	wake       chan struct{}
 }
 
 func newContactSync(maxRooms int) *contactSync {
@@ -63,6 +66,25 @@ func (s *contactSync) called(passport, name string) {
 	}
 	s.nameOf[passport] = name
 	s.stir()
+}
+
+// regroup has groups called: contact groups, or who is in them, may have changed.
+func (s *contactSync) regroup() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.regrouping = true
+	s.stir()
+}
+
+// groupsDue tells whether it is time for groups: when no room waits, and now and then while many are made.
+func (s *contactSync) groupsDue() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.regrouping || len(s.rooms) > 0 && s.room > 0 && s.groupless < bigBatch {
+		return false
+	}
+	s.regrouping, s.groupless = false, 0
+	return true
 }
 
 // maxTasks bounds what a server can make wait.
@@ -104,6 +126,10 @@ func (s *contactSync) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if task, ok := s.nextTask(); ok {
 			task(ctx)
+			continue
+		}
+		if s.groupsDue() {
+			s.groups(ctx)
 			continue
 		}
 		if passport, ok := s.nextRoom(); ok {
@@ -161,6 +187,7 @@ func (s *contactSync) makeRoom(ctx context.Context, passport string) {
 	s.mu.Lock()
 	if made {
 		s.created++
+		s.groupless++
 		s.room--
 	}
 	again := err != nil && s.queued[passport]+1 < roomTries

@@ -226,6 +226,12 @@ func (c *Client) readable(ctx context.Context, msg *bridgev2.MatrixMessage) (*br
 // one, as MSN did. Nobody can be put out.
 func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.MatrixMembershipChange) (*bridgev2.MatrixMembershipResult, error) {
 	ghost, isGhost := msg.Target.(*bridgev2.Ghost)
+	if _, _, ok := parseGroup(msg.Portal.ID); ok {
+		if isGhost && msg.Type == bridgev2.Invite {
+			return nil, refusal("put the room of the contact into the space instead")
+		}
+		return nil, nil
+	}
 	if _, id, ok := parseCircle(msg.Portal.ID); ok {
 		return nil, sendStatus(c.circleMembership(ctx, msg, id))
 	}
@@ -284,9 +290,12 @@ func (c *Client) leave(ctx context.Context, portal networkid.PortalID) error {
 	return s.msn.Leave(ctx, to)
 }
 
-// HandleMatrixRoomName takes a name for a conference; MSN has none, so it is this room's alone. Rooms of
-// two are called after the contact.
-func (c *Client) HandleMatrixRoomName(_ context.Context, msg *bridgev2.MatrixRoomName) (bool, error) {
+// HandleMatrixRoomName takes a name for a contact group; and for a conference, where MSN has none, so that it is this
+// room's alone. Rooms of two are called after the contact.
+func (c *Client) HandleMatrixRoomName(ctx context.Context, msg *bridgev2.MatrixRoomName) (bool, error) {
+	if _, room, ok := parseGroup(msg.Portal.ID); ok {
+		return c.groupRenamed(ctx, msg, room)
+	}
 	if _, _, ok := parseConference(msg.Portal.ID); !ok {
 		return false, refusal("this room is called after your contact").WithSendNotice(false)
 	}
@@ -294,8 +303,11 @@ func (c *Client) HandleMatrixRoomName(_ context.Context, msg *bridgev2.MatrixRoo
 	return true, nil
 }
 
-// HandleMatrixDeleteChat leaves a conversation and forgets a conference. Contacts stay on the list.
+// HandleMatrixDeleteChat leaves a conversation and forgets a conference, or removes a contact group. Contacts stay on the list.
 func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat) error {
+	if _, room, ok := parseGroup(msg.Portal.ID); ok {
+		return sendStatus(c.groupDeleted(ctx, room))
+	}
 	if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
 		return sendStatus(err)
 	}

@@ -63,7 +63,8 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.CirclesChanged:
 		s.contacts.do(func(ctx context.Context) { s.circlesChanged(ctx, e.Circles) })
 	case msn.CirclePresenceChanged: // ghosts have one presence, that of the contact list
-	case msn.GroupsChanged: // contact groups are not shown
+	case msn.GroupsChanged:
+		s.contacts.regroup()
 	}
 }
 
@@ -88,6 +89,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 }
 
 func (s *session) contactChanged(contact msn.Contact) {
+	s.contacts.regroup()
 	if !contact.On(msn.ForwardList) {
 		return
 	}

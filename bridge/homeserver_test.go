@@ -37,17 +37,21 @@ type homeserver struct {
 	statuses map[id.EventID]bridgev2.MessageStatus
 	states   []status.BridgeState
 	heard    func(context.Context, id.UserID, *event.PresenceEventContent)
+	moved    spaceChildHandler
 	count    int
 	changed  chan struct{}
 	onSend   func(sent)
 }
 
 type room struct {
-	name    string
-	direct  bool
-	space   bool
-	members map[id.UserID]*event.MemberEventContent
-	events  []sent
+	name   string
+	direct bool
+	space  bool
+	// children are the rooms in a space.
+	children map[id.RoomID]bool
+	tags     map[event.RoomTag]bool
+	members  map[id.UserID]*event.MemberEventContent
+	events   []sent
 }
 
 // sent is one event in a room.
@@ -57,6 +61,14 @@ type sent struct {
 	sender  id.UserID
 	kind    event.Type
 	content *event.Content
+}
+
+// put puts a room into a space, or takes it out.
+func (r *room) put(child id.RoomID, in bool) {
+	delete(r.children, child)
+	if in {
+		r.children[child] = true
+	}
 }
 
 // text is the body of a message.
@@ -210,6 +222,8 @@ func (hs *homeserver) OnPresence(f func(context.Context, id.UserID, *event.Prese
 	hs.heard = f
 }
 
+func (hs *homeserver) OnSpaceChild(f spaceChildHandler) { hs.moved = f }
+
 func (hs *homeserver) Presence(_ context.Context, user id.UserID) (*event.PresenceEventContent, error) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -263,6 +277,10 @@ func (i *intent) SendState(_ context.Context, roomID id.RoomID, kind event.Type,
 			if r != nil {
 				r.name = c.Name
 			}
+		case *event.SpaceChildEventContent:
+			if r != nil {
+				r.put(id.RoomID(key), len(c.Via) > 0)
+			}
 		}
 	})
 	return &mautrix.RespSendEvent{EventID: i.hs.put(roomID, i.user, kind, content)}, nil
@@ -286,7 +304,7 @@ func (i *intent) CreateRoom(_ context.Context, req *mautrix.ReqCreateRoom) (id.R
 	i.hs.change(func() {
 		i.hs.count++
 		roomID = id.RoomID(fmt.Sprintf("!%03d:%s", i.hs.count, domain))
-		r := &room{name: req.Name, direct: req.IsDirect, members: map[id.UserID]*event.MemberEventContent{
+		r := &room{name: req.Name, direct: req.IsDirect, tags: map[event.RoomTag]bool{}, children: map[id.RoomID]bool{}, members: map[id.UserID]*event.MemberEventContent{
 			i.user: {Membership: event.MembershipJoin},
 		}}
 		r.space = req.CreationContent["type"] == event.RoomTypeSpace

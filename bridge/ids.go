@@ -80,6 +80,21 @@ func parseCircle(portal networkid.PortalID) (server, id string, ok bool) {
 	return server, id, found && isCircle && server != "" && id != "" && !strings.Contains(id, "@")
 }
 
+// groupWord stands in portal IDs of contact groups' sub-spaces. What follows is random, as the service may number its groups anew.
+const groupWord = "group/"
+
+// groupKey is the portal of a contact group. It belongs to the login.
+func groupKey(login networkid.UserLoginID, server, room string) networkid.PortalKey {
+	return networkid.PortalKey{ID: networkid.PortalID(server + "/" + groupWord + room), Receiver: login}
+}
+
+// parseGroup gives the random part.
+func parseGroup(portal networkid.PortalID) (server, room string, ok bool) {
+	server, rest, found := strings.Cut(string(portal), "/")
+	room, isGroup := strings.CutPrefix(rest, groupWord)
+	return server, room, found && isGroup && server != "" && room != "" && !strings.Contains(room, "@")
+}
+
 // offlineMessageID names a message that waited with the service, by the service's own ID for it.
 func offlineMessageID(passport, id string) networkid.MessageID {
 	return networkid.MessageID("offline/" + passport + "/" + id)

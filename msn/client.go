@@ -523,6 +523,12 @@ func (c *Client) Groups() []Group {
 	return slices.Clone(c.roster.groups)
 }
 
+// HasGroups tells whether the version that is spoken knows contact groups: MSNP7 and later. It is false before SignedIn.
+func (c *Client) HasGroups() bool {
+	v := c.Version()
+	return v != 0 && dialectOf(v).groups
+}
+
 // Privacy is what becomes of people on neither my allow nor my block list.
 func (c *Client) Privacy() Privacy {
 	c.roster.mu.Lock()

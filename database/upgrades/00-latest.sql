@@ -1,4 +1,4 @@
--- v0 -> v1: Latest revision
+-- v0 -> v2 (compatible with v1+): Latest revision
 CREATE TABLE msn_conference (
     login    TEXT   NOT NULL,
     id       TEXT   NOT NULL,
@@ -19,4 +19,20 @@ CREATE TABLE msn_login (
     elsewhere        BOOLEAN NOT NULL,
     status           TEXT    NOT NULL,
     personal_message TEXT    NOT NULL
+);
+
+CREATE TABLE msn_group (
+    login TEXT NOT NULL,
+    room  TEXT NOT NULL,
+    id    TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (login, room)
+);
+
+CREATE TABLE msn_group_contact (
+    login    TEXT NOT NULL,
+    room     TEXT NOT NULL,
+    passport TEXT NOT NULL,
+    chat     TEXT NOT NULL,
+    PRIMARY KEY (login, room, passport)
 );

@@ -140,7 +140,8 @@ const maxSLPFields = 128
 func fieldsOf(text string) []Field {
 	var all []Field
 	for line := range strings.Lines(text) {
-		name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		line = strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\r", " ") // or it could not be written again as it is
+		name, value, found := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); found && name != "" && len(all) < maxSLPFields {
 			all = append(all, Field{name, strings.TrimSpace(value)})
 		}
@@ -154,7 +155,10 @@ func slpAddress(s string) string {
 	if _, rest, found := strings.Cut(s, ":"); found {
 		s = rest
 	}
-	return strings.ToLower(strings.TrimSpace(s))
+	if words := strings.Fields(s); len(words) > 0 { // an address has no blanks
+		return strings.ToLower(words[0])
+	}
+	return ""
 }
 
 // braced is a GUID in braces and upper case, whatever it came as.

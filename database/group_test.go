@@ -1,0 +1,56 @@
+package database
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestGroups(t *testing.T) {
+	db, ctx := open(t), t.Context()
+	friends, work := Group{"l", "r1", "1", "Friends"}, Group{"l", "r2", "2", "Work 💼"}
+	for _, g := range []Group{work, friends, {"other", "r1", "1", "Friends"}} {
+		if err := db.PutGroup(ctx, g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	friends.ID, friends.Name = "guid", "Best friends"
+	if err := db.PutGroup(ctx, friends); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Groups(ctx, "l"); err != nil || !slices.Equal(got, []Group{friends, work}) {
+		t.Errorf("%v %v", got, err)
+	}
+	bob, carol := GroupContact{"r1", "bob@x", "!old:x"}, GroupContact{"r2", "carol@x", "!c:x"}
+	for _, c := range []GroupContact{carol, bob} {
+		if err := db.PutGroupContact(ctx, "l", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob.Chat = "!new:x"
+	if err := db.PutGroupContact(ctx, "l", bob); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.GroupContacts(ctx, "l"); err != nil || !slices.Equal(got, []GroupContact{bob, carol}) {
+		t.Errorf("%v %v", got, err)
+	}
+	if err := db.DeleteGroupContact(ctx, "l", "r2", "carol@x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.DeleteGroup(ctx, "l", "r2"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.GroupContacts(ctx, "l"); err != nil || !slices.Equal(got, []GroupContact{bob}) {
+		t.Errorf("%v %v", got, err)
+	}
+	if err := db.DeleteLogin(ctx, "l"); err != nil {
+		t.Fatal(err)
+	}
+	groups, _ := db.Groups(ctx, "l")
+	contacts, _ := db.GroupContacts(ctx, "l")
+	if len(groups) != 0 || len(contacts) != 0 {
+		t.Errorf("after deleting: %v %v", groups, contacts)
+	}
+	if got, _ := db.Groups(ctx, "other"); len(got) != 1 {
+		t.Errorf("another login's: %v", got)
+	}
+}

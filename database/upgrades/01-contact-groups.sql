@@ -1,0 +1,16 @@
+-- v1 -> v2 (compatible with v1+): Remember the sub-spaces of contact groups
+CREATE TABLE msn_group (
+    login TEXT NOT NULL,
+    room  TEXT NOT NULL,
+    id    TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    PRIMARY KEY (login, room)
+);
+
+CREATE TABLE msn_group_contact (
+    login    TEXT NOT NULL,
+    room     TEXT NOT NULL,
+    passport TEXT NOT NULL,
+    chat     TEXT NOT NULL,
+    PRIMARY KEY (login, room, passport)
+);
