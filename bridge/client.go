@@ -259,6 +259,7 @@ type session struct {
 
 	placesMu sync.Mutex
 	places   map[string]string // my other places, by id
+	reverse  map[string]bool   // who is on the reverse list, of those who are known; under placesMu too
 
 	counted bool // in metrics.signedIn; written before Run ends
 }
@@ -273,7 +274,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals()}
+	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals(), reverse: make(map[string]bool)}
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
@@ -367,7 +368,6 @@ func (s *session) settle(ctx context.Context) {
 	if s.msn.Ping(ctx) != nil {
 		return // the session is over, and its end is reported elsewhere
 	}
-	all := s.conn.Config.Contacts.CreateRooms == roomsAll
 	contacts, online := 0, 0
 	for _, contact := range s.msn.Contacts() {
 		if !contact.On(msn.ForwardList) {
@@ -377,9 +377,7 @@ func (s *session) settle(ctx context.Context) {
 		if s.msn.PresenceOf(contact.Passport).Status != msn.Offline {
 			online++
 		}
-		if all && !contact.On(msn.BlockList) {
-			s.contacts.want(contact.Passport)
-		}
+		s.wantRoom(contact)
 	}
 	s.contacts.regroup()
 	if remembered, err := s.memory.get(ctx); err != nil || remembered.Greeted {

@@ -33,7 +33,13 @@ func (c *Connector) commands() []commands.CommandHandler {
 		}
 	}
 	return []commands.CommandHandler{
-		row("list", "", "List your contacts with their presence.", commandList),
+		row("list", "[_page_ | _text_]", "List your contacts: all of them page by page, or those with the text in name, address or group.", commandList),
+		row("add", "_address_ [_name_]", "Put somebody on your contact list.", commandAdd),
+		row("remove", "[_address_]", "Take somebody off your contact list. In a chat, without address.", commandRemove),
+		row("rename", "[_address_] _name_", "Call a contact something else, for you alone. In a chat, without address.", commandRename),
+		row("group", "[add | remove | rename | put | take | move] ...", "List your contact groups, or change them; `group help` says how.", commandGroup),
+		row("privacy", "[everybody | contacts]", "Show or set who may see you and write to you.", commandPrivacy),
+		row("sync", "", "Bring rooms, names, groups and presence in line with MSN.", commandSync),
 		row("nudge", "", "Shake your contact's window. In a chat.", commandNudge),
 		row("status", "[_word_ [_message_] | auto]", "Set what your contacts see, until `status auto`.", commandStatus),
 		row("reconnect", "", "Sign in again, after you signed in at another place.", commandReconnect),
@@ -43,6 +49,7 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", commandProfile),
 		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", commandCircle),
 		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
+		row("unblock", "[_address_]", "Let somebody see you and write to you again. In a chat, without address.", commandUnblock),
 	}
 }
 
@@ -88,37 +95,6 @@ func ownLogins(ce *commands.Event) []*Client {
 	}
 	slices.SortFunc(all, func(a, b *Client) int { return strings.Compare(string(a.login.ID), string(b.login.ID)) })
 	return all
-}
-
-// commandList writes a table for each login.
-func commandList(ce *commands.Event, _ *Client) error {
-	for _, c := range ownLogins(ce) {
-		contacts, err := c.contactList()
-		if err != nil {
-			ce.Reply("%s: %s", c.login.RemoteName, reason(err))
-			continue
-		}
-		s, err := c.online()
-		if err != nil {
-			return err
-		}
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s: %s\n\n| name | address | presence | says |\n|---|---|---|---|\n", cell(c.login.RemoteName), plural(len(contacts), "contact"))
-		for _, contact := range contacts {
-			word := s.msn.PresenceOf(contact.Passport).Status.Word()
-			if contact.On(msn.BlockList) {
-				word = "blocked"
-			}
-			v := viewOf(msn.Away, s.msn.PersonalMessageOf(contact.Passport))
-			says := v.message
-			if says == msn.Away.Word() {
-				says = ""
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(nameOf(contact.Passport, contact.FriendlyName)), cell(contact.Passport), word, cell(says))
-		}
-		ce.ReplyAdvanced(b.String(), true, false)
-	}
-	return nil
 }
 
 // cell makes a text safe inside a Markdown table.
@@ -195,53 +171,4 @@ func commandReconnect(ce *commands.Event, _ *Client) error {
 	}
 	ce.Reply("Signing in to MSN again.")
 	return nil
-}
-
-// who is the address that a command gives, or the contact of the room.
-func who(ce *commands.Event) (string, error) {
-	if len(ce.Args) > 0 {
-		return cleanAddress(ce.Args[0])
-	}
-	if ce.Portal != nil {
-		if _, passport, ok := parseDirect(ce.Portal.ID); ok {
-			return passport, nil
-		}
-	}
-	return "", errors.New("give an address, or write it in the chat with the contact")
-}
-
-func commandAccept(ce *commands.Event, c *Client) error {
-	passport, err := who(ce)
-	if err == nil {
-		err = c.accept(ce.Ctx, passport)
-	}
-	if err == nil {
-		ce.Reply("%s is on your contact list.", passport)
-	}
-	return err
-}
-
-func commandDecline(ce *commands.Event, c *Client) error {
-	passport, err := who(ce)
-	if err == nil {
-		err = c.decline(ce.Ctx, passport)
-	}
-	if errors.Is(err, msn.ErrUnsupported) {
-		return errors.New("this version of the protocol knows no declining: `block` them, or leave it as it is")
-	}
-	if err == nil {
-		ce.Reply("%s was declined. They are not told.", passport)
-	}
-	return err
-}
-
-func commandBlock(ce *commands.Event, c *Client) error {
-	passport, err := who(ce)
-	if err == nil {
-		err = c.block(ce.Ctx, passport)
-	}
-	if err == nil {
-		ce.Reply("%s is blocked.", passport)
-	}
-	return err
 }

@@ -120,6 +120,7 @@ func (c *Connector) Start(ctx context.Context) error {
 	}
 	c.versions.db = c.db
 	c.br.Commands = inTurns(c.br.Commands)
+	provisionOn(c.br.Matrix)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
 	c.stop = stop
 	if listen := c.Config.Metrics.Listen; listen != "" {

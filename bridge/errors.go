@@ -152,6 +152,7 @@ var failures = []struct {
 	{is(msn.ErrServiceTrouble, msn.ErrSessionLost, msn.ErrStaleTicket), "a web service of MSN does not work at the moment", true, true},
 	{is(msn.ErrNotOnList), "that is not on your contact list", true, false},
 	{is(msn.ErrNameTaken), "there is one of that name already", true, false},
+	{is(msn.ErrListFull), "your contact list, or the list of your groups, is full", true, false},
 	{is(msn.ErrTooFast), "MSN wants you to write more slowly", true, true},
 	{is(msn.ErrTooLong), "the message is too long for MSN", true, false},
 	{is(msn.ErrUnsupported), "the protocol version of this MSN service cannot carry it", true, false},

@@ -60,9 +60,13 @@ func (g *ghostNames) has(id networkid.UserID, name string, weak bool) bool {
 	return named && (weak || known == name)
 }
 
-// displayName is what somebody is called: by their own presence or the contact list, else by the address.
+// displayName is what somebody is called: by the user's own nickname for them, by their own presence or the contact list, else
+// by the address.
 func (c *Client) displayName(passport string) (name string, known bool) {
 	if s := c.current.Load(); s != nil {
+		if contact, ok := s.msn.Contact(passport); ok && contact.Nickname != "" && c.conn.Config.Contacts.Names == namesNickname {
+			return nameOf(passport, contact.Nickname), true
+		}
 		if heard := s.msn.PresenceOf(passport).FriendlyName; heard != "" {
 			return nameOf(passport, heard), true
 		}

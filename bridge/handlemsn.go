@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -82,21 +83,23 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	}
 	s.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
 	for _, contact := range s.msn.Contacts() {
+		s.mutual(contact)
 		if contact.On(msn.ForwardList) {
-			s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
+			name, _ := s.displayName(contact.Passport)
+			s.contacts.called(contact.Passport, name)
 		}
 	}
 }
 
 func (s *session) contactChanged(contact msn.Contact) {
 	s.contacts.regroup()
+	s.mutual(contact)
 	if !contact.On(msn.ForwardList) {
 		return
 	}
-	s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
-	if s.conn.Config.Contacts.CreateRooms == roomsAll && !contact.On(msn.BlockList) {
-		s.contacts.want(contact.Passport)
-	}
+	name, _ := s.displayName(contact.Passport)
+	s.contacts.called(contact.Passport, name)
+	s.wantRoom(contact)
 }
 
 // presenceChanged shows a contact's presence, takes over the name that comes with it, and makes a room
@@ -109,13 +112,12 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 	if p.Status == msn.Offline {
 		return
 	}
-	contact, known := s.msn.Contact(passport)
+	contact, _ := s.msn.Contact(passport)
 	if p.FriendlyName != "" && p.FriendlyName != contact.FriendlyName {
-		s.contacts.called(passport, nameOf(passport, p.FriendlyName))
+		name, _ := s.displayName(passport)
+		s.contacts.called(passport, name)
 	}
-	if known && contact.On(msn.ForwardList) && !contact.On(msn.BlockList) && s.conn.Config.Contacts.CreateRooms == roomsOnline {
-		s.contacts.want(passport)
-	}
+	s.wantRoom(contact)
 }
 
 // showPresence hands status and personal message on together, as Matrix has them in one.
@@ -251,6 +253,14 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 // contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
 func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 	name := nameOf(e.Passport, e.FriendlyName)
+	if s.conn.Config.Contacts.AcceptAll {
+		if err := s.accept(ctx, e.Passport); err == nil {
+			s.tell(ctx, fmt.Sprintf("%s (%s) has added you to their MSN contact list, and is on yours now, as this bridge accepts everybody.", cell(name), cell(e.Passport)))
+			return
+		} else if ctx.Err() == nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to accept a contact request; the user is asked")
+		}
+	}
 	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
 	key := directKey(s.login.ID, s.server, e.Passport)
 	s.ensureRoom(ctx, key)
@@ -273,7 +283,9 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 	s.login.QueueRemoteEvent(&simplevent.PreConvertedMessage{
 		EventMeta: meta, ID: requestMessageID(e.Passport),
 		Data: &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
-			Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgNotice, Body: text},
+			Type: event.EventMessage, Content: &event.MessageEventContent{
+				MsgType: event.MsgNotice, Body: text, Mentions: &event.Mentions{UserIDs: []id.UserID{s.login.UserMXID}}, // so that it is noticed
+			},
 		}}},
 	})
 }

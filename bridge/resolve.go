@@ -1,10 +1,8 @@
 package bridge
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.mau.fi/util/ptr"
@@ -74,52 +72,30 @@ func (c *Client) resolved(ctx context.Context, passport string) (*bridgev2.Resol
 	return &bridgev2.ResolveIdentifierResponse{UserID: id, Ghost: ghost}, nil
 }
 
-// contactList is the forward list, by name.
-func (c *Client) contactList() ([]msn.Contact, error) {
-	s, err := c.online()
-	if err != nil {
-		return nil, err
-	}
-	contacts := slices.DeleteFunc(s.msn.Contacts(), func(contact msn.Contact) bool { return !contact.On(msn.ForwardList) })
-	slices.SortFunc(contacts, func(a, b msn.Contact) int {
-		return cmp.Or(
-			strings.Compare(strings.ToLower(nameOf(a.Passport, a.FriendlyName)), strings.ToLower(nameOf(b.Passport, b.FriendlyName))),
-			strings.Compare(a.Passport, b.Passport),
-		)
-	})
-	return contacts, nil
-}
-
 // GetContactList lists the contacts with their rooms.
 func (c *Client) GetContactList(ctx context.Context) ([]*bridgev2.ResolveIdentifierResponse, error) {
-	return c.search(ctx, func(msn.Contact) bool { return true })
+	return c.search(ctx, "")
 }
 
 // SearchUsers looks into the contact list, for names and addresses: MSN has no directory any more.
 func (c *Client) SearchUsers(ctx context.Context, query string) ([]*bridgev2.ResolveIdentifierResponse, error) {
-	query = strings.ToLower(strings.TrimSpace(query))
-	return c.search(ctx, func(contact msn.Contact) bool {
-		return strings.Contains(contact.Passport, query) || strings.Contains(strings.ToLower(contact.FriendlyName), query)
-	})
+	return c.search(ctx, strings.TrimSpace(query))
 }
 
-func (c *Client) search(ctx context.Context, wanted func(msn.Contact) bool) ([]*bridgev2.ResolveIdentifierResponse, error) {
-	contacts, err := c.contactList()
+func (c *Client) search(ctx context.Context, text string) ([]*bridgev2.ResolveIdentifierResponse, error) {
+	s, err := c.online()
 	if err != nil {
 		return nil, err
 	}
 	var found []*bridgev2.ResolveIdentifierResponse
-	for _, contact := range contacts {
-		if !wanted(contact) {
-			continue
-		}
-		resolved, err := c.resolved(ctx, contact.Passport)
+	for _, contact := range s.contactList(text) {
+		resolved, err := c.resolved(ctx, contact.Address)
 		if err != nil {
 			return nil, err
 		}
-		portal, err := c.conn.br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, contact.Passport))
+		portal, err := c.conn.br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, contact.Address))
 		if err != nil {
-			return nil, fmt.Errorf("get the room of %s: %w", contact.Passport, err)
+			return nil, fmt.Errorf("get the room of %s: %w", contact.Address, err)
 		}
 		if portal != nil && portal.MXID != "" {
 			resolved.Chat = &bridgev2.CreateChatResponse{PortalKey: portal.PortalKey, Portal: portal}

@@ -523,6 +523,17 @@ func (c *Client) Groups() []Group {
 	return slices.Clone(c.roster.groups)
 }
 
+// Requests lists those who wait for a decision, by passport: Allow, Block, AddContact or Decline settles it.
+func (c *Client) Requests() []ContactRequest {
+	var list []ContactRequest
+	for _, e := range c.roster.requests() {
+		if request, ok := e.(ContactRequest); ok {
+			list = append(list, request)
+		}
+	}
+	return list
+}
+
 // HasGroups tells whether the version that is spoken knows contact groups: MSNP7 and later. It is false before SignedIn.
 func (c *Client) HasGroups() bool {
 	v := c.Version()
