@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/format"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -34,43 +36,56 @@ func commandList(ce *commands.Event, _ *Client) error {
 			ce.Reply("%s: %s", c.login.RemoteName, reason(err))
 			continue
 		}
-		ce.ReplyAdvanced(s.contactTable(page, search), true, false)
+		table, plain := s.contactTable(page, search)
+		content := format.RenderMarkdown(table, true, false)
+		content.MsgType, content.Body = event.MsgNotice, plain // for clients that show no tables
+		if _, err := ce.Bot.SendMessage(ce.Ctx, ce.OrigRoomID, event.EventMessage, &event.Content{Parsed: &content}, nil); err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
 	}
 	return nil
 }
 
-// contactTable is one page of the contact list, those who are there first.
-func (s *session) contactTable(page int, search string) string {
+// contactTable is one page of the contact list, those who are there first: in Markdown, and as a plain text.
+func (s *session) contactTable(page int, search string) (markdown, plain string) {
 	contacts := s.contactList(search)
 	slices.SortStableFunc(contacts, func(a, b listedContact) int { return b.reach - a.reach })
 	pages := max((len(contacts)+listPage-1)/listPage, 1)
 	page = min(page, pages)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", cell(s.login.RemoteName), plural(len(contacts), "contact"))
+	title := fmt.Sprintf("%s: %s", s.login.RemoteName, plural(len(contacts), "contact"))
 	if search != "" {
-		fmt.Fprintf(&b, " with %q", search)
+		title += fmt.Sprintf(" with %q", search)
 	}
 	if pages > 1 {
-		fmt.Fprintf(&b, ", page %d of %d", page, pages)
+		title += fmt.Sprintf(", page %d of %d", page, pages)
 	}
 	if len(contacts) == 0 {
 		if search == "" {
-			b.WriteString(". Write `add <address>` to put somebody on the list.")
+			title += ". Write `add <address>` to put somebody on the list."
 		}
-		return b.String()
+		return cell(title), title
 	}
-	b.WriteString("\n\n| name | address | presence | says | groups |\n|---|---|---|---|---|\n")
+	var table, list strings.Builder
+	fmt.Fprintf(&table, "%s\n\n| name | address | presence | says | groups |\n|---|---|---|---|---|\n", cell(title))
+	fmt.Fprintf(&list, "%s\n", title)
 	for _, c := range contacts[(page-1)*listPage : min(page*listPage, len(contacts))] {
-		presence := c.Presence
+		presence, groups := c.Presence, strings.Join(c.Groups, ", ")
 		if c.Blocked {
 			presence = "blocked"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", short(c.Name), short(c.Address), presence, short(c.Message), short(strings.Join(c.Groups, ", ")))
+		fmt.Fprintf(&table, "| %s | %s | %s | %s | %s |\n", cell(short(c.Name)), cell(short(c.Address)), presence, cell(short(c.Message)), cell(short(groups)))
+		fmt.Fprintf(&list, "- %s (%s): %s%s", short(c.Name), short(c.Address), presence, withColon(short(c.Message)))
+		if groups != "" {
+			fmt.Fprintf(&list, " [%s]", short(groups))
+		}
+		list.WriteByte('\n')
 	}
 	if page < pages {
-		fmt.Fprintf(&b, "\n`list %d` shows the next page, `list <text>` searches.", page+1)
+		more := fmt.Sprintf("\n`list %d` shows the next page, `list <text>` searches.", page+1)
+		table.WriteString(more)
+		list.WriteString(more)
 	}
-	return b.String()
+	return table.String(), list.String()
 }
 
 // short is a text for a cell of a table.
@@ -78,7 +93,7 @@ func short(text string) string {
 	if runes := []rune(text); len(runes) > listCell {
 		text = string(runes[:listCell-1]) + "…"
 	}
-	return cell(text)
+	return text
 }
 
 // who is the address that a command gives, or the contact of the room; rest are the other words.
@@ -255,7 +270,7 @@ func (s *session) groupTable() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n", cell(s.login.RemoteName), plural(len(groups), "contact group"))
 	for i, g := range groups {
-		fmt.Fprintf(&b, "%d. %s (%d)\n", i+1, short(g.Name), len(g.Contacts))
+		fmt.Fprintf(&b, "%d. %s (%d)\n", i+1, cell(short(g.Name)), len(g.Contacts))
 	}
 	return b.String()
 }
