@@ -281,7 +281,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = s.createRoom, s.nameGhost, c.tellRooms, s.sortGroups
 	wantStatus, wantText := c.own.want()
 	cfg.Presence = msn.Presence{Status: wantStatus}
-	cfg.PersonalMessage = msn.PersonalMessage{Text: wantText}
+	cfg.PersonalMessage = personalOf(wantText)
 	cfg.Handler = s.handle
 	cfg.MachineGUID = c.conn.machine(c.login.ID)
 	if log := zerolog.Ctx(ctx); log.GetLevel() <= zerolog.TraceLevel {

@@ -120,12 +120,13 @@ const (
 
 // PresenceConfig says how presence crosses.
 type PresenceConfig struct {
-	ToMatrix   bool     `yaml:"to_matrix"`
-	FromMatrix bool     `yaml:"from_matrix"`
-	Refresh    duration `yaml:"refresh"`
-	PerSecond  int      `yaml:"per_second"`
-	WhenAway   string   `yaml:"when_away"`
-	OfflineAs  string   `yaml:"offline_as"`
+	ToMatrix      bool     `yaml:"to_matrix"`
+	FromMatrix    bool     `yaml:"from_matrix"`
+	Refresh       duration `yaml:"refresh"`
+	PerSecond     int      `yaml:"per_second"`
+	ProfileStatus bool     `yaml:"profile_status"`
+	WhenAway      string   `yaml:"when_away"`
+	OfflineAs     string   `yaml:"offline_as"`
 }
 
 // The values of PresenceConfig.WhenAway and OfflineAs.
@@ -222,7 +223,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 		},
 		"presence": {
 			"to_matrix": configupgrade.Bool, "from_matrix": configupgrade.Bool, "refresh": configupgrade.Str | configupgrade.Int,
-			"per_second": configupgrade.Int, "when_away": configupgrade.Str, "offline_as": configupgrade.Str,
+			"per_second": configupgrade.Int, "when_away": configupgrade.Str, "offline_as": configupgrade.Str, "profile_status": configupgrade.Bool,
 		},
 		"text":  {"emoticons": configupgrade.Bool, "fonts": configupgrade.Bool, "reactions": configupgrade.Bool},
 		"nudge": {"interval": configupgrade.Str | configupgrade.Int, "bell": configupgrade.Bool},

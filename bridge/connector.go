@@ -136,6 +136,12 @@ func (c *Connector) Start(ctx context.Context) error {
 	}
 	if c.Config.Presence.ToMatrix {
 		c.presence.refresh, c.presence.perSecond = c.Config.Presence.Refresh.Duration, c.Config.Presence.PerSecond
+		if port, ok := c.presence.port.(statusPort); ok && c.Config.Presence.ProfileStatus {
+			statuses := newProfileStatuses(port, c.db)
+			statuses.perSecond = c.Config.Presence.PerSecond
+			c.presence.shown = statuses.see
+			c.tasks.Go(func() { statuses.run(running) })
+		}
 		c.tasks.Go(func() { c.presence.run(running) })
 	}
 	return nil

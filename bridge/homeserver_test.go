@@ -33,6 +33,7 @@ type homeserver struct {
 	rooms    map[id.RoomID]*room
 	names    map[id.UserID]string
 	presence map[id.UserID]view
+	says     map[id.UserID]profileStatus
 	typing   map[string]time.Duration // room and user
 	statuses map[id.EventID]bridgev2.MessageStatus
 	states   []status.BridgeState
@@ -81,7 +82,7 @@ func (s sent) text() string {
 
 func newHomeserver() *homeserver {
 	return &homeserver{
-		rooms: map[id.RoomID]*room{}, names: map[id.UserID]string{}, presence: map[id.UserID]view{},
+		rooms: map[id.RoomID]*room{}, names: map[id.UserID]string{}, presence: map[id.UserID]view{}, says: map[id.UserID]profileStatus{},
 		typing: map[string]time.Duration{}, statuses: map[id.EventID]bridgev2.MessageStatus{}, changed: make(chan struct{}),
 	}
 }
@@ -215,6 +216,16 @@ func (hs *homeserver) GenerateDeterministicRoomID(networkid.PortalKey) id.RoomID
 
 func (hs *homeserver) SetGhostPresence(_ context.Context, ghost networkid.UserID, p event.Presence, message string) error {
 	hs.change(func() { hs.presence[hs.FormatGhostMXID(ghost)] = view{p, message} })
+	return nil
+}
+
+func (hs *homeserver) SetGhostStatus(_ context.Context, ghost networkid.UserID, s *profileStatus) error {
+	hs.change(func() {
+		delete(hs.says, hs.FormatGhostMXID(ghost))
+		if s != nil {
+			hs.says[hs.FormatGhostMXID(ghost)] = *s
+		}
+	})
 	return nil
 }
 

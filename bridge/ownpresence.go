@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -121,6 +122,23 @@ func (o *ownPresence) want() (msn.Status, string) {
 	return o.status, o.message
 }
 
+// personalOf is a text as MSN has it: behind a note it is what the user listens to, "Artist - Title".
+func personalOf(text string) msn.PersonalMessage {
+	for _, mark := range []string{"♪", "♫", "🎵", "🎶"} {
+		song, found := strings.CutPrefix(text, mark)
+		song = strings.TrimSpace(song)
+		if !found || song == "" {
+			continue
+		}
+		media := msn.CurrentMedia{Type: "Music", Enabled: true, Format: "{0}", Args: []string{song}}
+		if artist, title, both := strings.Cut(song, " - "); both {
+			media.Format, media.Args = "{1} - {0}", []string{title, artist}
+		}
+		return msn.PersonalMessage{Media: media}
+	}
+	return msn.PersonalMessage{Text: text}
+}
+
 // run announces changes until ctx ends. The client spaces them out itself.
 func (o *ownPresence) run(ctx context.Context, client *msn.Client, status msn.Status, text string) {
 	log := zerolog.Ctx(ctx)
@@ -139,7 +157,7 @@ func (o *ownPresence) run(ctx context.Context, client *msn.Client, status msn.St
 			}
 		}
 		if wantText != text {
-			err := client.SetPersonalMessage(ctx, msn.PersonalMessage{Text: wantText})
+			err := client.SetPersonalMessage(ctx, personalOf(wantText))
 			if err != nil && !errors.Is(err, msn.ErrUnsupported) { // before MSNP11 there is none
 				log.Warn().Err(err).Msg("Failed to announce the personal message on MSN")
 				continue

@@ -111,6 +111,9 @@ type view struct {
 	message  string
 }
 
+// songMark stands before what somebody listens to, in both directions.
+const songMark = "♪ "
+
 // viewOf is the table of bridge.md, Presence.
 func viewOf(status msn.Status, personal msn.PersonalMessage) view {
 	var v view
@@ -127,7 +130,7 @@ func viewOf(status msn.Status, personal msn.PersonalMessage) view {
 	}
 	v.message = word
 	if media := personal.Media.Text(); media != "" {
-		v.message = "♪ " + media
+		v.message = songMark + media
 	}
 	if text := msn.StripFormatting(personal.Text); text != "" {
 		v.message = text
@@ -162,6 +165,8 @@ type presenceKeeper struct {
 	wake   chan struct{}
 
 	changes, repeats, failures int // what was sent
+
+	shown func(networkid.UserID, view) // told of every change before the homeserver is; nil for nobody
 }
 
 // shown is one ghost.
@@ -284,6 +289,9 @@ func (k *presenceKeeper) flush(ctx context.Context, repeating bool) {
 		changed := v != g.told
 		k.mu.Unlock()
 		if changed {
+			if k.shown != nil {
+				k.shown(ghost, v)
+			}
 			k.send(ctx, ghost, g, v, &k.changes)
 		}
 	}

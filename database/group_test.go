@@ -54,3 +54,15 @@ func TestGroups(t *testing.T) {
 		t.Errorf("another login's: %v", got)
 	}
 }
+
+func TestGhostStatuses(t *testing.T) {
+	db, ctx := open(t), t.Context()
+	for _, put := range [][2]string{{"a", "hi"}, {"b", "♪"}, {"a", "ho"}, {"b", ""}, {"c", ""}} {
+		if err := db.PutGhostStatus(ctx, put[0], put[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := db.GhostStatuses(ctx); err != nil || len(got) != 1 || got["a"] != "ho" {
+		t.Errorf("%v %v", got, err)
+	}
+}

@@ -36,3 +36,8 @@ CREATE TABLE msn_group_contact (
     chat     TEXT NOT NULL,
     PRIMARY KEY (login, room, passport)
 );
+
+CREATE TABLE msn_ghost_status (
+    ghost TEXT NOT NULL PRIMARY KEY,
+    told  TEXT NOT NULL
+);

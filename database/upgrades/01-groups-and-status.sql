@@ -1,4 +1,4 @@
--- v1 -> v2 (compatible with v1+): Remember the sub-spaces of contact groups
+-- v1 -> v2 (compatible with v1+): Remember the sub-spaces of contact groups and the status fields of ghosts
 CREATE TABLE msn_group (
     login TEXT NOT NULL,
     room  TEXT NOT NULL,
@@ -13,4 +13,9 @@ CREATE TABLE msn_group_contact (
     passport TEXT NOT NULL,
     chat     TEXT NOT NULL,
     PRIMARY KEY (login, room, passport)
+);
+
+CREATE TABLE msn_ghost_status (
+    ghost TEXT NOT NULL PRIMARY KEY,
+    told  TEXT NOT NULL
 );
