@@ -91,6 +91,13 @@ func (p *Person) sync(ctx context.Context, since string) (next string, err error
 			p.see(evt, room, event.EphemeralEventType)
 		}
 	}
+	for room, data := range resp.Rooms.Leave {
+		for _, evt := range data.Timeline.Events {
+			if evt.StateKey != nil {
+				p.see(evt, room, event.StateEventType)
+			}
+		}
+	}
 	for room := range resp.Rooms.Invite {
 		if _, err := p.JoinRoomByID(ctx, room); err != nil && !errors.Is(err, mautrix.MForbidden) {
 			return "", fmt.Errorf("join %s: %w", room, err) // forbidden: the invitation is gone again
