@@ -359,7 +359,13 @@ func (c *Client) newContacts(ctx context.Context) (*contactSync, error) {
 	if err != nil {
 		return nil, fmt.Errorf("count rooms: %w", err)
 	}
-	return newContactSync(c.conn.Config.Contacts.MaxRooms - len(portals)), nil
+	rooms := 0
+	for _, p := range portals {
+		if _, _, ok := parseDirect(p.Portal.ID); ok {
+			rooms++
+		}
+	}
+	return newContactSync(c.conn.Config.Contacts.MaxRooms - rooms), nil
 }
 
 // settle waits until the first presences are known, makes the rooms that are due and, the first time,

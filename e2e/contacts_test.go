@@ -102,7 +102,10 @@ func TestContactGroups(t *testing.T) {
 	mark = u.Len()
 	child(u.bot.Room, stage.Domain)
 	u.child(t, mark, space, u.bot.Room, false)
-	within(t, func(ctx context.Context) error { _, err := u.bot.Hear(ctx, mark, "only the rooms of contacts", "Only the rooms"); return err })
+	within(t, func(ctx context.Context) error {
+		_, err := u.bot.Hear(ctx, mark, "only the rooms of contacts", "Only the rooms")
+		return err
+	})
 
 	mark = u.Len()
 	u.ask(t, "group remove 1", "is gone")

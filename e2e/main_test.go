@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,10 +20,12 @@ import (
 	"github.com/matrix-msn/matrix-msn/e2e/stage"
 )
 
-// house is where the tests play; echo is a bare application service beside the bridge.
+// house is where the tests play; echo is a bare application service beside the bridge; counter stands between bridge and homeserver in
+// the benchmark of the contact list, and is nil else.
 var (
-	house *stage.Stage
-	echo  *echoService
+	house   *stage.Stage
+	echo    *echoService
+	counter *requestCounter
 )
 
 // buildTime bounds building, installing and starting everything.
@@ -52,8 +56,13 @@ func run(m *testing.M) (code int) {
 	}
 	building, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
+	flag.Parse()
+	if bench := flag.Lookup("test.bench"); bench != nil && strings.Contains(bench.Value.String(), "ContactList") {
+		counter = &requestCounter{}
+		defer counter.close()
+	}
 	house, err = stage.Build(building, stage.Options{
-		Source: source, Folder: folder, Say: say, Registrations: []string{echo.registration},
+		Source: source, Folder: folder, Say: say, Registrations: []string{echo.registration}, Front: counter.front(),
 		Edits: map[string]any{
 			"network.connect.per_second":    100,
 			"network.connect.backoff_first": "200ms",

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,6 +141,20 @@ func (b *Bridge) Start(ctx context.Context) error {
 
 // Log is the file that the bridge's log goes to.
 func (b *Bridge) Log() string { return filepath.Join(b.folder, "bridge.log") }
+
+// Memory is what the running bridge holds of the machine's memory, in bytes. Linux only.
+func (b *Bridge) Memory() (int64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", b.proc.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("statm: %q", data)
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err
+}
 
 // Stop ends the bridge in order.
 func (b *Bridge) Stop() error {

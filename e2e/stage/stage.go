@@ -21,6 +21,9 @@ type Options struct {
 	Edits map[string]any
 	// Registrations are files of more application services that the homeserver shall know.
 	Registrations []string
+	// Front, if not nil, is given the homeserver's address and returns the one that the bridge shall use, of something that stands between
+	// them.
+	Front func(homeserver string) (string, error)
 	// Say gets progress, line by line; nil for none.
 	Say func(string)
 	// Step wraps each part of the building, to time or number it; nil runs it.
@@ -67,8 +70,12 @@ func Build(ctx context.Context, opt Options) (_ *Stage, err error) {
 			return s.serveMSN(opt, ports)
 		}},
 		{"the bridge writes its config and registration", func() (err error) {
+			homeserver, err := opt.Front("http://" + address(ports.Homeserver))
+			if err != nil {
+				return err
+			}
 			s.Bridge, err = NewBridge(ctx, filepath.Join(opt.Folder, "bridge"), program, Script{
-				Homeserver: "http://" + address(ports.Homeserver), Port: ports.Bridge,
+				Homeserver: homeserver, Port: ports.Bridge,
 				MSN: s.MSN.MSN(), HTTP: s.MSN.HTTPURL(), Edits: opt.Edits,
 			})
 			return err
@@ -96,6 +103,9 @@ func Build(ctx context.Context, opt Options) (_ *Stage, err error) {
 func (opt *Options) defaults() {
 	if opt.Say == nil {
 		opt.Say = func(string) {}
+	}
+	if opt.Front == nil {
+		opt.Front = func(homeserver string) (string, error) { return homeserver, nil }
 	}
 	if opt.Step == nil {
 		opt.Step = func(_ string, do func() error) error { return do() }

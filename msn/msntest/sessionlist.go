@@ -317,7 +317,8 @@ func (n *session) listable(item listed) int {
 	if _, there := n.lists[item.address]; !there && len(n.lists) >= 4*s.quirks.ForwardLimit {
 		return 210
 	}
-	if bits&msn.ForwardList != 0 && n.lists[item.address]&msn.ForwardList == 0 {
+	// Who lists their own account, as MSNP21 does, has no contact more.
+	if bits&msn.ForwardList != 0 && n.lists[item.address]&msn.ForwardList == 0 && item.address != n.account.passport {
 		if n.listedForward >= s.quirks.ForwardLimit {
 			return 210
 		}
