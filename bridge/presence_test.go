@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -252,4 +253,64 @@ func TestAwayDuringARestart(t *testing.T) {
 	if status, text := h.client().own.want(); status != msn.Idle || text != "out" {
 		t.Errorf("%s %q", status, text)
 	}
+}
+
+// TestKeeperStorm has 200 contacts change 1,000 times in 10 s, and measures what the homeserver is told: at the end everybody is
+// shown as they are, the rate is kept, and nobody has waited longer than it takes to tell of everybody once.
+func TestKeeperStorm(t *testing.T) {
+	keeping(t, func(t *testing.T, k *presenceKeeper, p *port, _ *sync.Map) {
+		const contacts, changes, storm = 200, 1000, 10 * time.Second
+		k.refresh = 20 * time.Second
+		for i := range changes {
+			k.see("one", networkid.UserID(fmt.Sprintf("%03d", i%contacts)), online(fmt.Sprint(i)))
+			time.Sleep(storm / changes)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		last := map[string]string{}
+		told := p.take()
+		for _, line := range told {
+			ghost, message, _ := strings.Cut(line, " online ")
+			last[ghost] = message
+		}
+		for i := changes - contacts; i < changes; i++ {
+			if ghost := fmt.Sprintf("%03d", i%contacts); last[ghost] != fmt.Sprint(i) {
+				t.Errorf("%s is shown with %q, not %d", ghost, last[ghost], i)
+			}
+		}
+		if len(told) > changes+int(storm/time.Second) || k.repeats > 0 {
+			t.Errorf("%d requests, %d of them repeats", len(told), k.repeats)
+		}
+		t.Logf("%d changes in %s: %d requests", changes, storm, len(told))
+
+		time.Sleep(20 * time.Second) // what they cost afterwards
+		synctest.Wait()
+		if n := len(p.take()); n < contacts*9/10 || n > contacts*11/10 {
+			t.Errorf("%d requests in 20 s of calm, want one for each of %d contacts", n, contacts)
+		}
+	})
+}
+
+// nowhere is a port that takes everything at once.
+type nowhere struct{ port }
+
+func (*nowhere) SetGhostPresence(context.Context, networkid.UserID, event.Presence, string) error {
+	return nil
+}
+
+// BenchmarkKeeperRefresh is what one round of repeating costs the bridge with 1,000 contacts online; the homeserver's share is in
+// docs/presence.md.
+func BenchmarkKeeperRefresh(b *testing.B) {
+	const contacts = 1000
+	k := newPresenceKeeper(&nowhere{}, func(networkid.UserLoginID) bool { return true })
+	k.refresh, k.perSecond = time.Nanosecond, 1<<30
+	for i := range contacts {
+		k.see("one", networkid.UserID(fmt.Sprintf("%04d", i)), online("hello"))
+	}
+	k.flush(b.Context(), false)
+	b.ReportAllocs()
+	for b.Loop() {
+		k.flush(b.Context(), true)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/contacts, "ns/contact")
 }
