@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -79,6 +81,22 @@ func (c *Client) directInfo(passport string) *bridgev2.ChatInfo {
 
 // conferenceNames is how many people the name of a conference's room lists.
 const conferenceNames = 5
+
+// calledAfter tells whether a conference's room is called after its people, some of everyone, and not by the user.
+func (c *Client) calledAfter(name string, everyone []string) bool {
+	var names []string
+	for _, passport := range everyone {
+		called, _ := c.displayName(passport)
+		names = append(names, called)
+	}
+	for part := range strings.SplitSeq(name, ", ") {
+		more, isMore := strings.CutSuffix(part, " more")
+		if _, err := strconv.Atoi(more); (err != nil || !isMore) && !slices.Contains(names, part) {
+			return false
+		}
+	}
+	return true
+}
 
 func (c *Client) conferenceInfo(conf database.Conference) *bridgev2.ChatInfo {
 	members := bridgev2.ChatMemberMap{}.Set(bridgev2.ChatMember{EventSender: c.self(), Membership: event.MembershipJoin})

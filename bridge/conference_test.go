@@ -109,6 +109,41 @@ func TestConferenceOutlivesItsSwitchboard(t *testing.T) {
 	}
 }
 
+// TestConferenceIsCalledAfterItsPeople, until the user gives it a name.
+func TestConferenceIsCalledAfterItsPeople(t *testing.T) {
+	h := newHouse(t, nil)
+	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
+	h.signedIn()
+	conv, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN))
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := h.conferenceRoom(bobMSN, carolMSN)
+	called := func(name string) {
+		t.Helper()
+		h.hs.wait(t, "the name "+name, func() bool { return h.hs.rooms[room].name == name })
+	}
+	called("Bob B, Carol")
+	h.dispatch(&event.Event{
+		ID: "$name", RoomID: room, Sender: alice, Type: event.StateRoomName, StateKey: new(string),
+		Content: event.Content{Parsed: &event.RoomNameEventContent{Name: "Party"}},
+	})
+	h.status("$name")
+	h.hs.change(func() { h.hs.rooms[room].name = "Party" })
+	bob.writes(conv, "hello")
+	if err := carol.Leave(t.Context(), carol.reads("hello").Conversation); err != nil {
+		t.Fatal(err)
+	}
+	bob.wait("Carol to leave", func(e msn.Event) bool { _, left := e.(msn.ParticipantLeft); return left })
+	if _, err := bob.Invite(t.Context(), conv, carolMSN); err != nil {
+		t.Fatal(err)
+	}
+	h.hs.wait(t, "Carol to be back", func() bool {
+		return h.hs.rooms[room].members[ghostOf(carolMSN)].Membership == event.MembershipJoin
+	})
+	called("Party")
+}
+
 func TestInvitingIntoAChatStartsAConference(t *testing.T) {
 	h := newHouse(t, nil)
 	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)

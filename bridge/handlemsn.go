@@ -220,8 +220,8 @@ func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
 		GetChatInfoFunc: func(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
 			s.conferences.setSyncing(conf.ID, false)
 			info, err := s.GetChatInfo(ctx, portal)
-			if err == nil && portal.MXID != "" {
-				info.Name = nil // it may have been given another one
+			if err == nil && portal.MXID != "" && !s.calledAfter(portal.Name, conf.Everyone) {
+				info.Name = nil // the user gave it another one
 			}
 			return info, err
 		},
