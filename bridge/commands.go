@@ -41,6 +41,9 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("decline", "[_address_]", "Say no to somebody who asked. In a chat, without address.", commandDecline),
 		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", commandPlaces),
 		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", commandProfile),
+		row("name", "[_name_ | auto]", "Set your name on MSN, until `name auto`.", commandName),
+		row("picture", "[_mxc URI_ | none | auto]", "Set your picture on MSN, in answer to an image, until `picture auto`.", commandPicture),
+		row("message", "[_text_ | none | auto]", "Set your personal message on MSN, until `message auto`.", commandMessage),
 		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", commandCircle),
 		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
 	}
@@ -114,7 +117,7 @@ func commandList(ce *commands.Event, _ *Client) error {
 			if says == msn.Away.Word() {
 				says = ""
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(nameOf(contact.Passport, contact.FriendlyName)), cell(contact.Passport), word, cell(says))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(c.nameOf(contact.Passport, contact.FriendlyName)), cell(contact.Passport), word, cell(says))
 		}
 		ce.ReplyAdvanced(b.String(), true, false)
 	}

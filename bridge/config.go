@@ -33,6 +33,7 @@ type Config struct {
 	Servers      map[string]ServerConfig `yaml:"servers"`
 	Contacts     ContactsConfig          `yaml:"contacts"`
 	Presence     PresenceConfig          `yaml:"presence"`
+	Profile      ProfileConfig           `yaml:"profile"`
 	Text         TextConfig              `yaml:"text"`
 	Nudge        NudgeConfig             `yaml:"nudge"`
 	Secret       SecretConfig            `yaml:"secret"`
@@ -96,6 +97,20 @@ type LimitsConfig struct {
 type ContactsConfig struct {
 	CreateRooms string `yaml:"create_rooms"`
 	MaxRooms    int    `yaml:"max_rooms"`
+	// NameFormatting is what becomes of the formatting codes in contacts' names.
+	NameFormatting string `yaml:"name_formatting"`
+}
+
+// The values of ContactsConfig.NameFormatting.
+const (
+	formattingStrip = "strip"
+	formattingKeep  = "keep"
+)
+
+// ProfileConfig says what of the Matrix user's profile MSN contacts see.
+type ProfileConfig struct {
+	Name    bool `yaml:"name"`
+	Picture bool `yaml:"picture"`
 }
 
 // The values of ContactsConfig.CreateRooms.
@@ -203,7 +218,8 @@ func (s *ServerConfig) UnmarshalYAML(node *yaml.Node) error {
 func upgradeConfig(helper configupgrade.Helper) {
 	helper.Copy(configupgrade.Map, "servers")
 	for section, fields := range map[string]map[string]configupgrade.YAMLType{
-		"contacts": {"create_rooms": configupgrade.Str, "max_rooms": configupgrade.Int},
+		"contacts": {"create_rooms": configupgrade.Str, "max_rooms": configupgrade.Int, "name_formatting": configupgrade.Str},
+		"profile":  {"name": configupgrade.Bool, "picture": configupgrade.Bool},
 		"presence": {
 			"to_matrix": configupgrade.Bool, "from_matrix": configupgrade.Bool, "refresh": configupgrade.Str | configupgrade.Int,
 			"per_second": configupgrade.Int, "when_away": configupgrade.Str, "offline_as": configupgrade.Str,
@@ -232,7 +248,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	return networkConfig, &c.Config, &configupgrade.StructUpgrader{
 		SimpleUpgrader: upgradeConfig,
-		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"mail"}, {"places"}, {"double_puppet"}},
+		Blocks:         [][]string{{"contacts"}, {"presence"}, {"profile"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"mail"}, {"places"}, {"double_puppet"}},
 		Base:           networkConfig,
 	}
 }
@@ -268,6 +284,7 @@ func (cfg *Config) check() error {
 	if cfg.Contacts.MaxRooms < 0 {
 		errs = append(errs, wrong("contacts.max_rooms", cfg.Contacts.MaxRooms, "0 or more"))
 	}
+	oneOf("contacts.name_formatting", cfg.Contacts.NameFormatting, formattingStrip, formattingKeep)
 	oneOf("presence.when_away", cfg.Presence.WhenAway, awayFollow, awayIdle, awayHidden, awayFixed)
 	oneOf("presence.offline_as", cfg.Presence.OfflineAs, offlineAsHidden, offlineAsAway)
 	if d := cfg.Presence.Refresh; d.broken != "" || d.Duration != 0 {

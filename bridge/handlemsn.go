@@ -29,6 +29,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 		s.contactChanged(e.Contact)
 	case msn.ContactRemoved:
 		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
+		s.pictures.gone(e.Passport)
 	case msn.ContactRequest:
 		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
 			zerolog.Ctx(ctx).Warn().Msg("There are too many contact requests; some are not shown before the next sign-in")
@@ -74,7 +75,7 @@ const offlinePresence = event.PresenceOffline
 func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
 	s.conn.metrics.signedIn.Inc()
-	s.counted = true
+	s.counted, s.calledOnMSN = true, e.FriendlyName
 	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
@@ -82,7 +83,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	s.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
 	for _, contact := range s.msn.Contacts() {
 		if contact.On(msn.ForwardList) {
-			s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
+			s.contacts.called(contact.Passport, s.nameOf(contact.Passport, contact.FriendlyName))
 		}
 	}
 }
@@ -91,7 +92,7 @@ func (s *session) contactChanged(contact msn.Contact) {
 	if !contact.On(msn.ForwardList) {
 		return
 	}
-	s.contacts.called(contact.Passport, nameOf(contact.Passport, contact.FriendlyName))
+	s.contacts.called(contact.Passport, s.nameOf(contact.Passport, contact.FriendlyName))
 	if s.conn.Config.Contacts.CreateRooms == roomsAll && !contact.On(msn.BlockList) {
 		s.contacts.want(contact.Passport)
 	}
@@ -104,12 +105,13 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 		return
 	}
 	s.showPresence(passport)
+	s.pictureSeen(passport, p)
 	if p.Status == msn.Offline {
 		return
 	}
 	contact, known := s.msn.Contact(passport)
 	if p.FriendlyName != "" && p.FriendlyName != contact.FriendlyName {
-		s.contacts.called(passport, nameOf(passport, p.FriendlyName))
+		s.contacts.called(passport, s.nameOf(passport, p.FriendlyName))
 	}
 	if known && contact.On(msn.ForwardList) && !contact.On(msn.BlockList) && s.conn.Config.Contacts.CreateRooms == roomsOnline {
 		s.contacts.want(passport)
@@ -248,7 +250,7 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 
 // contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
 func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
-	name := nameOf(e.Passport, e.FriendlyName)
+	name := s.nameOf(e.Passport, e.FriendlyName)
 	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
 	key := directKey(s.login.ID, s.server, e.Passport)
 	s.ensureRoom(ctx, key)

@@ -83,7 +83,7 @@ func (c *Client) contactList() ([]msn.Contact, error) {
 	contacts := slices.DeleteFunc(s.msn.Contacts(), func(contact msn.Contact) bool { return !contact.On(msn.ForwardList) })
 	slices.SortFunc(contacts, func(a, b msn.Contact) int {
 		return cmp.Or(
-			strings.Compare(strings.ToLower(nameOf(a.Passport, a.FriendlyName)), strings.ToLower(nameOf(b.Passport, b.FriendlyName))),
+			strings.Compare(strings.ToLower(c.nameOf(a.Passport, a.FriendlyName)), strings.ToLower(c.nameOf(b.Passport, b.FriendlyName))),
 			strings.Compare(a.Passport, b.Passport),
 		)
 	})
