@@ -105,7 +105,7 @@ func (s *session) circlesChanged(ctx context.Context, circles []msn.Circle) {
 func (s *session) circleInvitation(ctx context.Context, key networkid.PortalKey, circle msn.Circle) {
 	s.ensureRoom(ctx, key)
 	text := fmt.Sprintf("%s invites you to the circle %q. Write `%s circle accept` here to join, or `%[3]s circle decline`.",
-		nameOf(circle.Inviter, circle.Inviter), circle.Name, s.conn.br.Config.CommandPrefix)
+		s.nameOf(circle.Inviter, circle.Inviter), circle.Name, s.conn.br.Config.CommandPrefix)
 	if circle.InviteText != "" {
 		text += "\nThey wrote: " + circle.InviteText
 	}

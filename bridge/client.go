@@ -33,6 +33,7 @@ type Client struct {
 
 	memory      *memory
 	own         *ownPresence
+	profile     *ownProfile
 	conferences *conferences
 	groups      *groupRooms
 	rooms       *rooms
@@ -66,6 +67,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.arrival.begin() // a message may come before Connect, when the bridge starts
 	client.memory = &memory{db: c.db, login: string(login.ID)}
 	client.own = newOwnPresence(c.Config.Presence)
+	client.profile = client.newProfile()
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
 	client.groups = &groupRooms{form: c.Config.Contacts.Groups, db: c.db, login: string(login.ID)}
 	client.rooms = newRooms(c.br)
@@ -159,6 +161,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		log.Err(err).Msg("Failed to read what is remembered of the login")
 	}
 	c.own.set(msn.Status(remembered.Status), remembered.PersonalMessage)
+	c.recall(ctx)
 	if remembered.Elsewhere { // a restart of the bridge is no reason to fight again
 		c.report(ctx, msn.ErrLoggedInElsewhere)
 		return
@@ -256,12 +259,14 @@ type session struct {
 	contacts *contactSync
 	notices  *notices
 	offline  *offlineArrivals
+	pictures *pictureSync
 
 	placesMu sync.Mutex
 	places   map[string]string // my other places, by id
 	reverse  map[string]bool   // who is on the reverse list, of those who are known; under placesMu too
 
-	counted bool // in metrics.signedIn; written before Run ends
+	calledOnMSN string // my name there; written before the first Ping returns
+	counted     bool   // in metrics.signedIn; written before Run ends
 }
 
 // signIn is one sign-in, from dial to end. again asks for another try at once, with other versions.
@@ -275,6 +280,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals(), reverse: make(map[string]bool)}
+	s.pictures = s.newPictures()
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
@@ -282,6 +288,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	wantStatus, wantText := c.own.want()
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = personalOf(wantText)
+	cfg.DisplayPicture = c.profile.picture()
 	cfg.Handler = s.handle
 	cfg.MachineGUID = c.conn.machine(c.login.ID)
 	if log := zerolog.Ctx(ctx); log.GetLevel() <= zerolog.TraceLevel {
@@ -290,7 +297,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if s.msn, err = msn.New(cfg); err != nil {
 		return false, err
 	}
-	err = s.run(ctx, wantStatus, wantText)
+	err = s.run(ctx, wantStatus, wantText, cfg.DisplayPicture)
 	if ctx.Err() == nil {
 		memory := c.conn.versions.change(ctx, c.server, func(m *msn.VersionMemory) { again = m.Failed(cfg.Versions, err, time.Now()) })
 		if memory != nil {
@@ -301,7 +308,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 }
 
 // run is the life of a session with all its goroutines.
-func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText string) error {
+func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText string, picture []byte) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
 	over := make(chan struct{})
@@ -322,6 +329,8 @@ func (s *session) run(ctx context.Context, wantStatus msn.Status, wantText strin
 	tasks.Go(func() { s.notices.run(life) })
 	tasks.Go(func() { s.offline.run(life, s.msn.DeleteOfflineMessages) })
 	tasks.Go(func() { s.settle(life) })
+	tasks.Go(func() { s.showPictures(life) })
+	tasks.Go(func() { s.announceProfile(life, picture) })
 	s.current.Store(s)
 	s.arrival.end() // what is asked of s.msn waits by itself
 	err := s.msn.Run(life)

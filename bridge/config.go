@@ -33,6 +33,7 @@ type Config struct {
 	Servers      map[string]ServerConfig `yaml:"servers"`
 	Contacts     ContactsConfig          `yaml:"contacts"`
 	Presence     PresenceConfig          `yaml:"presence"`
+	Profile      ProfileConfig           `yaml:"profile"`
 	Text         TextConfig              `yaml:"text"`
 	Nudge        NudgeConfig             `yaml:"nudge"`
 	Secret       SecretConfig            `yaml:"secret"`
@@ -99,6 +100,20 @@ type ContactsConfig struct {
 	Groups      string `yaml:"groups"`
 	Names       string `yaml:"names"`
 	AcceptAll   bool   `yaml:"accept_all"`
+	// NameFormatting is what becomes of the formatting codes in contacts' names.
+	NameFormatting string `yaml:"name_formatting"`
+}
+
+// The values of ContactsConfig.NameFormatting.
+const (
+	formattingStrip = "strip"
+	formattingKeep  = "keep"
+)
+
+// ProfileConfig says what of the Matrix user's profile MSN contacts see.
+type ProfileConfig struct {
+	Name    bool `yaml:"name"`
+	Picture bool `yaml:"picture"`
 }
 
 // The values of ContactsConfig.CreateRooms.
@@ -219,8 +234,9 @@ func upgradeConfig(helper configupgrade.Helper) {
 	for section, fields := range map[string]map[string]configupgrade.YAMLType{
 		"contacts": {
 			"create_rooms": configupgrade.Str, "max_rooms": configupgrade.Int, "groups": configupgrade.Str, "names": configupgrade.Str,
-			"accept_all": configupgrade.Bool,
+			"accept_all": configupgrade.Bool, "name_formatting": configupgrade.Str,
 		},
+		"profile": {"name": configupgrade.Bool, "picture": configupgrade.Bool},
 		"presence": {
 			"to_matrix": configupgrade.Bool, "from_matrix": configupgrade.Bool, "refresh": configupgrade.Str | configupgrade.Int,
 			"per_second": configupgrade.Int, "when_away": configupgrade.Str, "offline_as": configupgrade.Str, "profile_status": configupgrade.Bool,
@@ -249,7 +265,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	return networkConfig, &c.Config, &configupgrade.StructUpgrader{
 		SimpleUpgrader: upgradeConfig,
-		Blocks:         [][]string{{"contacts"}, {"presence"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"mail"}, {"places"}, {"double_puppet"}},
+		Blocks:         [][]string{{"contacts"}, {"presence"}, {"profile"}, {"text"}, {"nudge"}, {"secret"}, {"connect"}, {"metrics"}, {"mail"}, {"places"}, {"double_puppet"}},
 		Base:           networkConfig,
 	}
 }
@@ -287,6 +303,7 @@ func (cfg *Config) check() error {
 	}
 	oneOf("contacts.groups", cfg.Contacts.Groups, groupsSpaces, groupsTags, groupsNone)
 	oneOf("contacts.names", cfg.Contacts.Names, namesNickname, namesOwn)
+	oneOf("contacts.name_formatting", cfg.Contacts.NameFormatting, formattingStrip, formattingKeep)
 	oneOf("presence.when_away", cfg.Presence.WhenAway, awayFollow, awayIdle, awayHidden, awayFixed)
 	oneOf("presence.offline_as", cfg.Presence.OfflineAs, offlineAsHidden, offlineAsAway)
 	if d := cfg.Presence.Refresh; d.broken != "" || d.Duration != 0 {

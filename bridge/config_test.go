@@ -67,6 +67,7 @@ func TestMistakes(t *testing.T) {
 	for _, test := range []struct{ change, into, field, value, allowed string }{
 		{"create_rooms: online", "create_rooms: some", "contacts.create_rooms", "some", "online, all, on_message"},
 		{"max_rooms: 200", "max_rooms: -1", "contacts.max_rooms", "-1", "0 or more"},
+		{"name_formatting: strip", "name_formatting: bold", "contacts.name_formatting", "bold", "strip, keep"},
 		{"refresh: 20s", "refresh: often", "presence.refresh", "often", "20s"},
 		{"refresh: 20s", "refresh: 1ms", "presence.refresh", "1ms", "1s to 1h"},
 		{"per_second: 100", "per_second: 0", "presence.per_second", "0", "1 to 10000"},

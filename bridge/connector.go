@@ -6,19 +6,20 @@
 //   - Client is one login: it signs in, and in again when the connection ends (client.go). Matrix → MSN is
 //     handlematrix.go, one method per ability; MSN → Matrix is handlemsn.go, one case per event.
 //   - Everything else is a chapter with its own small state that holds no reference back: presence,
-//     contacts, conferences, typing, nudges, secrets.
+//     contacts, conferences, pictures, the own profile, typing, nudges, secrets.
 //   - ids.go alone makes IDs, errors.go alone words errors.
 //   - msnfmt converts texts and is pure.
 //
 // Arrows: main → bridge → msn, database. Goroutines: one per login that keeps it signed in, and below it,
-// for the time of one sign-in, those of msn and one each for rooms, presence and typing; one for the
-// presence of all ghosts.
+// for the time of one sign-in, those of msn, one each for rooms, presence, profile and typing, and a few
+// for pictures; one for the presence of all ghosts.
 package bridge
 
 import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
@@ -46,6 +47,9 @@ type Connector struct {
 	presence *presenceKeeper
 	people   people
 	names    ghostNames
+	pictures pictures
+	profiles profilePort
+	quiet    time.Duration // how long a user's profile must have rested before it is read
 	metrics  *metrics
 
 	tasks sync.WaitGroup
@@ -81,8 +85,11 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	br.Config.DeduplicateMatrixMessages = true
 	c.people.init()
 	c.names.init()
+	c.pictures.init(br, c.db, &c.names)
 	c.metrics = newMetrics()
 	spacesOn(br.Matrix, c.heardSpaceChild)
+	c.quiet = profileQuiet
+	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)
 	if mx, ok := br.Matrix.(*matrix.Connector); ok && c.Config.DoublePuppet {
 		if mx.Config.DoublePuppet.Secrets == nil {
@@ -119,6 +126,9 @@ func (c *Connector) Start(ctx context.Context) error {
 		}
 	}
 	c.versions.db = c.db
+	if err := c.db.PrunePictures(ctx, keptPictures); err != nil {
+		return err
+	}
 	c.br.Commands = inTurns(c.br.Commands)
 	provisionOn(c.br.Matrix)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))

@@ -103,7 +103,7 @@ func TestNicknames(t *testing.T) {
 			h.signedIn()
 			bob := h.room(bobMSN)
 			h.commandIn(bob, "!msn rename Bobby ☃", "is called Bobby ☃ now")
-			h.settled()
+			h.inStep()
 			h.hs.mu.Lock()
 			defer h.hs.mu.Unlock()
 			if got := h.hs.names[ghostOf(bobMSN)]; got != want {

@@ -29,7 +29,7 @@ func (c *Client) toMatrix(ctx context.Context, room id.RoomID, e msn.MessageRece
 	if known, ok := c.displayName(e.From); ok {
 		name = known
 	}
-	name = nameOf(e.From, name)
+	name = c.nameOf(e.From, name)
 	switch m := e.Message.(type) {
 	case *msn.TextMessage:
 		var contents []*event.MessageEventContent

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -65,24 +66,24 @@ func (g *ghostNames) has(id networkid.UserID, name string, weak bool) bool {
 func (c *Client) displayName(passport string) (name string, known bool) {
 	if s := c.current.Load(); s != nil {
 		if contact, ok := s.msn.Contact(passport); ok && contact.Nickname != "" && c.conn.Config.Contacts.Names == namesNickname {
-			return nameOf(passport, contact.Nickname), true
+			return c.nameOf(passport, contact.Nickname), true
 		}
 		if heard := s.msn.PresenceOf(passport).FriendlyName; heard != "" {
-			return nameOf(passport, heard), true
+			return c.nameOf(passport, heard), true
 		}
 		if contact, ok := s.msn.Contact(passport); ok && contact.FriendlyName != "" {
-			return nameOf(passport, contact.FriendlyName), true
+			return c.nameOf(passport, contact.FriendlyName), true
 		}
 	}
 	return passport, false
 }
 
 // nameOf is what is shown of a friendly name.
-func nameOf(passport, friendlyName string) string {
-	if name := msn.StripFormatting(friendlyName); name != "" {
-		return name
+func (c *Client) nameOf(passport, friendlyName string) string {
+	if c.conn.Config.Contacts.NameFormatting != formattingKeep {
+		friendlyName = msn.StripFormatting(friendlyName)
 	}
-	return passport
+	return cmp.Or(friendlyName, passport)
 }
 
 // ensureGhost makes sure that a ghost has a name before a room uses it. heard is what the person was called
@@ -93,7 +94,7 @@ func (c *Client) ensureGhost(ctx context.Context, passport, heard string) {
 	}
 	name, known := c.displayName(passport)
 	if !known && heard != "" {
-		name, known = nameOf(passport, heard), true
+		name, known = c.nameOf(passport, heard), true
 	}
 	c.conn.names.give(ctx, c.conn.br, makeUserID(c.server, passport), passport, name, !known)
 }

@@ -30,6 +30,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 		s.contactChanged(e.Contact)
 	case msn.ContactRemoved:
 		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
+		s.pictures.gone(e.Passport)
 	case msn.ContactRequest:
 		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
 			zerolog.Ctx(ctx).Warn().Msg("There are too many contact requests; some are not shown before the next sign-in")
@@ -76,7 +77,7 @@ const offlinePresence = event.PresenceOffline
 func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
 	s.conn.metrics.signedIn.Inc()
-	s.counted = true
+	s.counted, s.calledOnMSN = true, e.FriendlyName
 	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
@@ -109,6 +110,7 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 		return
 	}
 	s.showPresence(passport)
+	s.pictureSeen(passport, p)
 	if p.Status == msn.Offline {
 		return
 	}
@@ -252,7 +254,7 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 
 // contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
 func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
-	name := nameOf(e.Passport, e.FriendlyName)
+	name := s.nameOf(e.Passport, e.FriendlyName)
 	if s.conn.Config.Contacts.AcceptAll {
 		if err := s.accept(ctx, e.Passport); err == nil {
 			s.tell(ctx, fmt.Sprintf("%s (%s) has added you to their MSN contact list, and is on yours now, as this bridge accepts everybody.", cell(name), cell(e.Passport)))

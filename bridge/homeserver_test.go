@@ -32,6 +32,13 @@ type homeserver struct {
 	mu       sync.Mutex
 	rooms    map[id.RoomID]*room
 	names    map[id.UserID]string
+	avatars  map[id.UserID]id.ContentURIString
+	media    map[id.ContentURIString][]byte
+	pictures int // requests that set or upload one
+	faces    map[id.UserID]face
+	asked    int // for faces
+	loaded   []string
+	refaced  func(context.Context, id.UserID, face)
 	presence map[id.UserID]view
 	says     map[id.UserID]profileStatus
 	typing   map[string]time.Duration // room and user
@@ -46,6 +53,7 @@ type homeserver struct {
 
 type room struct {
 	name   string
+	avatar id.ContentURIString
 	direct bool
 	space  bool
 	// children are the rooms in a space.
@@ -82,7 +90,8 @@ func (s sent) text() string {
 
 func newHomeserver() *homeserver {
 	return &homeserver{
-		rooms: map[id.RoomID]*room{}, names: map[id.UserID]string{}, presence: map[id.UserID]view{}, says: map[id.UserID]profileStatus{},
+		rooms: map[id.RoomID]*room{}, names: map[id.UserID]string{}, avatars: map[id.UserID]id.ContentURIString{},
+		faces: map[id.UserID]face{}, media: map[id.ContentURIString][]byte{}, presence: map[id.UserID]view{}, says: map[id.UserID]profileStatus{},
 		typing: map[string]time.Duration{}, statuses: map[id.EventID]bridgev2.MessageStatus{}, changed: make(chan struct{}),
 	}
 }
@@ -292,6 +301,10 @@ func (i *intent) SendState(_ context.Context, roomID id.RoomID, kind event.Type,
 			if r != nil {
 				r.put(id.RoomID(key), len(c.Via) > 0)
 			}
+		case *event.RoomAvatarEventContent:
+			if r != nil {
+				r.avatar = c.URL
+			}
 		}
 	})
 	return &mautrix.RespSendEvent{EventID: i.hs.put(roomID, i.user, kind, content)}, nil
@@ -307,8 +320,85 @@ func (i *intent) SetDisplayName(_ context.Context, name string) error {
 	return nil
 }
 
-func (i *intent) SetAvatarURL(context.Context, id.ContentURIString) error { return nil }
-func (i *intent) SetExtraProfileMeta(context.Context, any) error          { return nil }
+func (i *intent) SetAvatarURL(_ context.Context, uri id.ContentURIString) error {
+	i.hs.change(func() {
+		i.hs.avatars[i.user] = uri
+		i.hs.pictures++
+	})
+	return nil
+}
+
+func (i *intent) UploadMedia(_ context.Context, _ id.RoomID, data []byte, _, _ string) (
+	uri id.ContentURIString, _ *event.EncryptedFileInfo, err error,
+) {
+	i.hs.change(func() {
+		i.hs.count++
+		uri = id.ContentURIString(fmt.Sprintf("mxc://%s/%d", domain, i.hs.count))
+		i.hs.media[uri] = data
+		i.hs.pictures++
+	})
+	return uri, nil, nil
+}
+
+// store keeps a medium as somebody's upload.
+func (hs *homeserver) store(data []byte) (uri id.ContentURIString) {
+	hs.change(func() {
+		hs.count++
+		uri = id.ContentURIString(fmt.Sprintf("mxc://%s/%d", domain, hs.count))
+		hs.media[uri] = data
+	})
+	return uri
+}
+
+// become changes a user's profile, of which so many rooms hear.
+func (hs *homeserver) become(user id.UserID, now face, rooms int) {
+	hs.change(func() { hs.faces[user] = now })
+	for range rooms {
+		hs.refaced(context.Background(), user, now)
+	}
+}
+
+func (hs *homeserver) Face(_ context.Context, user id.UserID) (face, error) {
+	var f face
+	err := error(mautrix.MNotFound)
+	hs.change(func() {
+		hs.asked++
+		if known, ok := hs.faces[user]; ok {
+			f, err = known, nil
+		}
+	})
+	return f, err
+}
+
+func (hs *homeserver) OnFace(f func(context.Context, id.UserID, face)) { hs.refaced = f }
+
+func (hs *homeserver) Download(_ context.Context, uri id.ContentURIString, thumbnail bool, limit int64) ([]byte, error) {
+	if thumbnail {
+		uri += "#small"
+	}
+	var data []byte
+	var ok bool
+	hs.change(func() {
+		hs.loaded = append(hs.loaded, string(uri))
+		data, ok = hs.media[uri]
+	})
+	switch {
+	case !ok:
+		return nil, mautrix.MNotFound
+	case int64(len(data)) > limit:
+		return nil, errTooManyBytes
+	}
+	return slices.Clone(data), nil
+}
+
+// pictureRequests counts what pictures cost the homeserver, but for rooms.
+func (hs *homeserver) pictureRequests() int {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.pictures
+}
+
+func (i *intent) SetExtraProfileMeta(context.Context, any) error { return nil }
 
 func (i *intent) CreateRoom(_ context.Context, req *mautrix.ReqCreateRoom) (id.RoomID, error) {
 	var roomID id.RoomID
@@ -323,8 +413,11 @@ func (i *intent) CreateRoom(_ context.Context, req *mautrix.ReqCreateRoom) (id.R
 			r.members[user] = &event.MemberEventContent{Membership: event.MembershipInvite}
 		}
 		for _, evt := range req.InitialState {
-			if c, ok := evt.Content.Parsed.(*event.RoomNameEventContent); ok {
+			switch c := evt.Content.Parsed.(type) {
+			case *event.RoomNameEventContent:
 				r.name = c.Name
+			case *event.RoomAvatarEventContent:
+				r.avatar = c.URL
 			}
 		}
 		i.hs.rooms[roomID] = r

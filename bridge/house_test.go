@@ -121,6 +121,7 @@ func (h *house) start(change func(*Config)) {
 		CommandPrefix: "!msn", PersonalFilteringSpaces: true, PrivateChatPortalMeta: true, Permissions: permissions,
 		BridgeStatusNotices: "none", // those for trouble are a data race in bridgev2
 	}, h.hs, h.conn, commands.NewProcessor)
+	h.conn.pictures.pause, h.conn.quiet = 5*time.Millisecond, 20*time.Millisecond
 	ctx := h.br.Log.WithContext(t.Context())
 	if err := h.br.StartConnectors(ctx); err != nil {
 		t.Fatal(err)

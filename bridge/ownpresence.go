@@ -22,6 +22,8 @@ type ownPresence struct {
 	message string
 	fixed   msn.Status // by command; "" for none
 	text    string
+	said    bool // the message too, by another command
+	words   string
 	wake    chan struct{}
 }
 
@@ -88,6 +90,14 @@ func (o *ownPresence) set(status msn.Status, text string) {
 	o.stir()
 }
 
+// say overrides the message on Matrix, and the empty one of a status by command, if fixed.
+func (o *ownPresence) say(fixed bool, words string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.said, o.words = fixed, words
+	o.stir()
+}
+
 // active says that the user has just done something on Matrix, so cannot be away. It tells whether
 // that changed anything.
 func (o *ownPresence) active() bool {
@@ -113,13 +123,17 @@ func (o *ownPresence) stir() {
 func (o *ownPresence) want() (msn.Status, string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	status, text := o.status, o.message
 	switch {
 	case o.fixed != "":
-		return o.fixed, o.text
+		status, text = o.fixed, o.text
 	case o.status == "":
-		return msn.Online, ""
+		status = msn.Online
 	}
-	return o.status, o.message
+	if o.said && (o.fixed == "" || o.text == "") {
+		text = o.words
+	}
+	return status, text
 }
 
 // personalOf is a text as MSN has it: behind a note it is what the user listens to, "Artist - Title".

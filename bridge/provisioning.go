@@ -231,7 +231,7 @@ type listedRequest struct {
 func (s *session) requestList() []listedRequest {
 	list := []listedRequest{}
 	for _, e := range s.msn.Requests() {
-		list = append(list, listedRequest{e.Passport, nameOf(e.Passport, e.FriendlyName), e.Text})
+		list = append(list, listedRequest{e.Passport, s.nameOf(e.Passport, e.FriendlyName), e.Text})
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 // Package database keeps what bridgev2 does not store: what is to be remembered of a login, who belongs
-// to which conference, which sub-space shows which contact group, and which protocol versions work on which service. The tables lie in bridgev2's database, beside its own. It
-// knows the value types of package msn and is used by package bridge.
+// to which conference, which sub-space shows which contact group, what stands in ghosts' profiles, which pictures are known, and which
+// protocol versions work on which service. The tables lie in bridgev2's database, beside its own. It knows the value types of package msn
+// and is used by package bridge.
 package database
 
 import (
@@ -113,7 +114,7 @@ func (db *Database) PutLogin(ctx context.Context, login string, l Login) error {
 // DeleteLogin forgets everything about a login.
 func (db *Database) DeleteLogin(ctx context.Context, login string) error {
 	return db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"msn_conference", "msn_login", "msn_group", "msn_group_contact"} {
+		for _, table := range []string{"msn_conference", "msn_login", "msn_group", "msn_group_contact", "msn_profile"} {
 			if _, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE login=$1", login); err != nil {
 				return fmt.Errorf("delete login: %w", err)
 			}

@@ -104,39 +104,3 @@ func TestVersionMemory(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 }
-
-// TestUpgrades goes from the first revision to the latest and finds the same tables as somebody who begins with it.
-func TestUpgrades(t *testing.T) {
-	ctx := t.Context()
-	const first = `
-		CREATE TABLE msn_schema (version INTEGER, compat INTEGER);
-		INSERT INTO msn_schema VALUES (1, 1);
-		CREATE TABLE msn_conference (login TEXT NOT NULL, id TEXT NOT NULL, members TEXT NOT NULL, everyone TEXT NOT NULL, used BIGINT NOT NULL,
-			PRIMARY KEY (login, id));
-		CREATE TABLE msn_server (server TEXT NOT NULL PRIMARY KEY, versions TEXT NOT NULL);
-		CREATE TABLE msn_login (login TEXT NOT NULL PRIMARY KEY, greeted BOOLEAN NOT NULL, elsewhere BOOLEAN NOT NULL,
-			status TEXT NOT NULL, personal_message TEXT NOT NULL);
-		INSERT INTO msn_login VALUES ('l', true, false, 'BSY', 'x');`
-	upgraded, fresh := openMain(t), openMain(t)
-	if _, err := upgraded.RawDB.Exec(first); err != nil {
-		t.Fatal(err)
-	}
-	var columns [2]string
-	for i, main := range []*dbutil.Database{upgraded, fresh} {
-		if err := New(main, dbutil.NoopLogger).Upgrade(ctx); err != nil {
-			t.Fatal(err)
-		}
-		err := main.QueryRow(ctx, `SELECT group_concat(m.name || '.' || c.name || ' ' || c.type || c."notnull" || c.pk, char(10))
-			FROM (SELECT name FROM sqlite_master WHERE type='table' AND name LIKE 'msn_%' ORDER BY name) m, pragma_table_info(m.name) c
-			WHERE m.name <> 'msn_schema'`).Scan(&columns[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if columns[0] != columns[1] || columns[0] == "" {
-		t.Errorf("upgraded:\n%s\nfresh:\n%s", columns[0], columns[1])
-	}
-	if got, err := New(upgraded, dbutil.NoopLogger).Login(ctx, "l"); err != nil || !got.Greeted || got.Status != "BSY" {
-		t.Errorf("%+v %v", got, err)
-	}
-}

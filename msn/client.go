@@ -76,6 +76,8 @@ type Config struct {
 	// Presence is announced right after sign-in; Status "" means Online.
 	Presence        Presence
 	PersonalMessage PersonalMessage
+	// DisplayPicture is announced with the first status, where the version has any: see SetDisplayPicture. Nil is none.
+	DisplayPicture []byte
 	// ClientName and ClientVersion are told to the server in CVR, ProductID and ProductKey answer its
 	// challenges (core.md 9.1). Empty: values that go with the dialect.
 	ClientName, ClientVersion string
@@ -389,6 +391,7 @@ func (c *Client) session(ctx context.Context) error {
 		return nc.tell(ctx, wire.Command{Name: "OUT"})
 	}
 	c.gate.open(ctx, c.cfg.Handler, append([]Event{event}, c.roster.requests()...))
+	c.wear(nc, c.cfg.DisplayPicture)
 	if err := nc.announce(ctx, c.cfg.Presence); err != nil {
 		return nc.failed("CHG", err)
 	}
@@ -572,6 +575,9 @@ func (c *Client) SetPresence(ctx context.Context, p Presence) error {
 	if err != nil {
 		return err
 	}
+	nc.mu.Lock()
+	nc.asked = p
+	nc.mu.Unlock()
 	return c.presence.do(ctx, p, nc.announce)
 }
 

@@ -57,6 +57,7 @@ type notificationConn struct {
 	// placeName and announced are what my other places were told last.
 	placeName string
 	announced Presence
+	asked     Presence   // by SetPresence, perhaps not announced yet
 	picture   *MSNObject // mine, announced with every status
 	received  int
 	sentHere  int

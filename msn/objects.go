@@ -55,21 +55,35 @@ func (c *Client) SetDisplayPicture(ctx context.Context, picture []byte) error {
 	if len(picture) > MaxObject {
 		return fmt.Errorf("display picture: %d bytes: %w", len(picture), ErrTooLong)
 	}
+	p := c.wear(nc, picture)
+	p.Object = nil
+	return c.presence.do(ctx, p, nc.announce)
+}
+
+// ShowsObjects tells whether the version that was agreed on has display pictures (MSNP9 and later).
+func (c *Client) ShowsObjects() bool {
+	return c.Version() != 0 && dialectOf(c.Version()).presence >= presenceObject
+}
+
+// wear makes a picture mine, to be announced with the status that it gives back: the last that was asked for.
+func (c *Client) wear(nc *notificationConn, picture []byte) Presence {
 	var made *MSNObject
-	if len(picture) > 0 {
+	if len(picture) > 0 && len(picture) <= MaxObject {
 		o := NewMSNObject(c.cfg.Passport, ObjectDisplayPicture, "TFR"+newSession()[:8]+".tmp", "", picture)
 		c.objects.offer(o, picture)
 		made = &o
 	}
 	nc.mu.Lock()
-	old, p := nc.picture, nc.announced
+	defer nc.mu.Unlock()
+	old := nc.picture
 	nc.picture = made
-	nc.mu.Unlock()
 	if old != nil && (made == nil || made.SHA1D != old.SHA1D) {
 		c.objects.offer(*old, nil)
 	}
-	p.Object = nil
-	return c.presence.do(ctx, p, nc.announce)
+	if nc.asked.Status != "" {
+		return nc.asked // it may still wait for its turn
+	}
+	return nc.announced
 }
 
 // offer makes data available to others; nil takes an object back.

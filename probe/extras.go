@@ -33,6 +33,7 @@ type pair struct {
 // extras are tried in this order.
 var extras = []extra{
 	{"latency", "", latency},
+	{"picture", "There are no display pictures: contacts' pictures and yours are not shown.", picture},
 	{"groups", "Contact groups are not kept: users cannot sort their contacts.", groups},
 	{"contact", "The contact list cannot be changed as expected (names, blocks): changes made on Matrix may not stay.", contact},
 	{"places", "An account can be signed in at one place only: the bridge and another program sign each other out.", places},

@@ -136,7 +136,7 @@ func TestJSON(t *testing.T) {
 	for _, step := range doc.Versions[0].Steps {
 		outcomes[step.Name] = step.Outcome
 	}
-	for name, want := range map[string]string{"sign-in": outcomeOK, "groups": outcomeNotTried, "offline": outcomeNotOffered, "latency": outcomeOK} {
+	for name, want := range map[string]string{"sign-in": outcomeOK, "groups": outcomeNotTried, "offline": outcomeNotOffered, "latency": outcomeOK, "picture": outcomeOK} {
 		if outcomes[name] != want {
 			t.Errorf("%s: %q, want %q", name, outcomes[name], want)
 		}

@@ -1,4 +1,4 @@
--- v0 -> v2 (compatible with v1+): Latest revision
+-- v0 -> v3 (compatible with v1+): Latest revision
 CREATE TABLE msn_conference (
     login    TEXT   NOT NULL,
     id       TEXT   NOT NULL,
@@ -40,4 +40,25 @@ CREATE TABLE msn_group_contact (
 CREATE TABLE msn_ghost_status (
     ghost TEXT NOT NULL PRIMARY KEY,
     told  TEXT NOT NULL
+);
+
+CREATE TABLE msn_picture (
+    sha1d TEXT   NOT NULL PRIMARY KEY,
+    mxc   TEXT   NOT NULL,
+    bytes BIGINT NOT NULL,
+    used  BIGINT NOT NULL
+);
+
+CREATE TABLE msn_profile (
+    login         TEXT    NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    message_fixed BOOLEAN NOT NULL,
+    message       TEXT    NOT NULL,
+    picture_fixed BOOLEAN NOT NULL,
+    source        TEXT    NOT NULL,
+    stored        TEXT    NOT NULL,
+    -- only: postgres
+    png           BYTEA
+    -- only: sqlite (line commented)
+--  png           BLOB
 );
