@@ -8,13 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/format"
 
 	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -119,18 +117,7 @@ func (c *Client) conferenceInfo(conf database.Conference) *bridgev2.ChatInfo {
 }
 
 // tell writes to the user's management room.
-func (c *Client) tell(ctx context.Context, markdown string) {
-	room, err := c.login.User.GetManagementRoom(ctx)
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to get the management room")
-		return
-	}
-	content := format.RenderMarkdown(markdown, true, false)
-	content.MsgType = event.MsgNotice
-	if _, err := c.conn.br.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &content}, nil); err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to write to the management room")
-	}
-}
+func (c *Client) tell(ctx context.Context, markdown string) { c.say(ctx, markdown) }
 
 func (c *Client) tellRooms(ctx context.Context, created int) {
 	c.tell(ctx, fmt.Sprintf("%s for your contacts have been made.", plural(created, "room")))

@@ -43,6 +43,8 @@ type Client struct {
 	keptTold    spacing[networkid.PortalID]
 	unsendTold  atomic.Bool
 
+	standing standing
+
 	current atomic.Pointer[session]
 	arrival arrival
 
@@ -167,6 +169,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		return
 	}
 	c.askPresence(ctx)
+	c.standing.begin()
 	for failures := 0; ; {
 		c.arrival.begin()
 		if pace := c.conn.paces[c.server]; pace != nil && pace.wait(ctx) != nil {
@@ -189,6 +192,8 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		if c.report(ctx, err) {
 			return
 		}
+		c.conn.metrics.reconnects.Inc()
+		c.tellOutage(ctx, err)
 		if time.Since(began) >= goodSession {
 			failures = 0
 		}
@@ -209,6 +214,9 @@ func (c *Client) report(ctx context.Context, err error) (final bool) {
 	c.remember(ctx, func(l *database.Login) { l.Elsewhere = errors.Is(err, msn.ErrLoggedInElsewhere) })
 	c.conn.metrics.endings.WithLabelValues(string(state.Error)).Inc()
 	c.login.BridgeState.Send(state)
+	if final {
+		c.tellLost(ctx, state)
+	}
 	return final
 }
 

@@ -180,6 +180,7 @@ type ConnectConfig struct {
 	PerSecond    float64  `yaml:"per_second"`
 	BackoffFirst duration `yaml:"backoff_first"`
 	BackoffMost  duration `yaml:"backoff_most"`
+	TellAfter    duration `yaml:"tell_after"`
 }
 
 // duration keeps a text that is none, so that validation can say which field it stands in.
@@ -252,6 +253,7 @@ func upgradeConfig(helper configupgrade.Helper) {
 		"connect": {
 			"per_second":    configupgrade.Int | configupgrade.Float,
 			"backoff_first": configupgrade.Str | configupgrade.Int, "backoff_most": configupgrade.Str | configupgrade.Int,
+			"tell_after": configupgrade.Str | configupgrade.Int,
 		},
 	} {
 		for field, kind := range fields {
@@ -315,6 +317,7 @@ func (cfg *Config) check() error {
 	between("nudge.interval", cfg.Nudge.Interval, 0, time.Hour)
 	between("connect.backoff_first", cfg.Connect.BackoffFirst, 10*time.Millisecond, time.Hour)
 	between("connect.backoff_most", cfg.Connect.BackoffMost, cfg.Connect.BackoffFirst.Duration, 24*time.Hour)
+	between("connect.tell_after", cfg.Connect.TellAfter, 0, 7*24*time.Hour)
 	if cfg.Connect.PerSecond <= 0 || cfg.Connect.PerSecond > 1000 {
 		errs = append(errs, wrong("connect.per_second", cfg.Connect.PerSecond, "more than 0, up to 1000"))
 	}

@@ -87,6 +87,10 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.names.init()
 	c.pictures.init(br, c.db, &c.names)
 	c.metrics = newMetrics()
+	c.metrics.registry.MustRegister(stateOfAll{c})
+	if br.Config.BridgeStatusNotices == "errors" { // standing.go says the same in words, once, and with a ping
+		br.Config.BridgeStatusNotices = "none"
+	}
 	spacesOn(br.Matrix, c.heardSpaceChild)
 	c.quiet = profileQuiet
 	c.profiles = profileOn(br.Matrix, c.changedFace)

@@ -141,24 +141,35 @@ var failures = []struct {
 	text    string
 	certain bool
 	again   bool // sending it again may work
+	kind    string
 }{
-	{is(errNotConnected), "the bridge is not signed in to MSN at the moment", true, true},
-	{is(msn.ErrUnknownDelivery), "the message may not have arrived: the connection broke, or nobody confirmed it", false, true},
-	{is(msn.ErrNotDelivered), "MSN could not deliver the message", true, true},
-	{is(msn.ErrContactOffline), "your contact is not online (or appears so to you)", true, true},
-	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false},
-	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false},
-	{is(msn.ErrHidden), "MSN does not let you write while you appear offline", true, true},
-	{is(msn.ErrServiceTrouble, msn.ErrSessionLost, msn.ErrStaleTicket), "a web service of MSN does not work at the moment", true, true},
-	{is(msn.ErrNotOnList), "that is not on your contact list", true, false},
-	{is(msn.ErrNameTaken), "there is one of that name already", true, false},
-	{is(msn.ErrListFull), "your contact list, or the list of your groups, is full", true, false},
-	{is(msn.ErrTooFast), "MSN wants you to write more slowly", true, true},
-	{is(msn.ErrTooLong), "the message is too long for MSN", true, false},
-	{is(msn.ErrUnsupported), "the protocol version of this MSN service cannot carry it", true, false},
-	{is(msn.ErrServerBusy, msn.ErrServerDown), "the MSN service is busy", true, true},
-	{is(msn.ErrNoAnswer, context.DeadlineExceeded), "MSN did not answer in time", true, true},
-	{is(msn.ErrClosed, context.Canceled), "the connection to MSN was closed", true, true},
+	{is(errNotConnected), "the bridge is not signed in to MSN at the moment", true, true, "not_connected"},
+	{is(msn.ErrUnknownDelivery), "the message may not have arrived: the connection broke, or nobody confirmed it", false, true, "unknown_delivery"},
+	{is(msn.ErrNotDelivered), "MSN could not deliver the message", true, true, "not_delivered"},
+	{is(msn.ErrContactOffline), "your contact is not online (or appears so to you)", true, true, "contact_offline"},
+	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false, "contact_blocked"},
+	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false, "unknown_account"},
+	{is(msn.ErrHidden), "MSN does not let you write while you appear offline", true, true, "hidden"},
+	{is(msn.ErrServiceTrouble, msn.ErrSessionLost, msn.ErrStaleTicket), "a web service of MSN does not work at the moment", true, true, "web_service"},
+	{is(msn.ErrNotOnList), "that is not on your contact list", true, false, "not_on_list"},
+	{is(msn.ErrNameTaken), "there is one of that name already", true, false, "name_taken"},
+	{is(msn.ErrListFull), "your contact list, or the list of your groups, is full", true, false, "list_full"},
+	{is(msn.ErrTooFast), "MSN wants you to write more slowly", true, true, "too_fast"},
+	{is(msn.ErrTooLong), "the message is too long for MSN", true, false, "too_long"},
+	{is(msn.ErrUnsupported), "the protocol version of this MSN service cannot carry it", true, false, "unsupported"},
+	{is(msn.ErrServerBusy, msn.ErrServerDown), "the MSN service is busy", true, true, "busy"},
+	{is(msn.ErrNoAnswer, context.DeadlineExceeded), "MSN did not answer in time", true, true, "no_answer"},
+	{is(msn.ErrClosed, context.Canceled), "the connection to MSN was closed", true, true, "closed"},
+}
+
+// kindOf is the kind of a failure, for figures.
+func kindOf(err error) string {
+	for _, f := range failures {
+		if f.is(err) {
+			return f.kind
+		}
+	}
+	return "other"
 }
 
 // sendStatus words the failure of a message for bridgev2.

@@ -56,7 +56,8 @@ func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (m
 // send delivers a message to a room's people. Who writes is there, so a status that followed Matrix into
 // hiding, where MSN lets nobody write, is corrected first.
 func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Message) (delivered msn.Sent, err error) {
-	defer func() { c.conn.metrics.delivered(err) }()
+	began := time.Now()
+	defer func() { c.conn.metrics.delivered(err, time.Since(began)) }()
 	s, err := c.arrived(ctx)
 	if err != nil {
 		return msn.Sent{}, err

@@ -83,6 +83,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
 	}
 	s.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	s.signedInAgain(ctx)
 	for _, contact := range s.msn.Contacts() {
 		s.mutual(contact)
 		if contact.On(msn.ForwardList) {
@@ -184,6 +185,10 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 	s.ensureRoom(ctx, room)
 	meta := s.event(bridgev2.RemoteEventMessage, room, e.From)
 	meta.CreatePortal, meta.Timestamp = true, e.At
+	arrived := time.Now()
+	meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) {
+		s.conn.metrics.toMatrix.Observe(time.Since(arrived).Seconds())
+	}
 	s.conn.metrics.messages.WithLabelValues(toMatrix, outcomeQueued).Inc()
 	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
 		EventMeta: meta, Data: e, ID: makeMessageID(e.ID), ConvertMessageFunc: s.convert,

@@ -72,6 +72,7 @@ func testConfig(t testing.TB, service *msntest.Server) Config {
 	}}
 	cfg.Connect = ConnectConfig{
 		PerSecond: 1000, BackoffFirst: duration{Duration: 20 * time.Millisecond}, BackoffMost: duration{Duration: 200 * time.Millisecond},
+		TellAfter: duration{Duration: time.Hour},
 	}
 	cfg.Presence.PerSecond = 10000
 	return cfg

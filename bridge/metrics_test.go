@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMetrics(t *testing.T) {
@@ -28,8 +29,8 @@ func TestMetrics(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- wait() }()
 	m.signedIn.Inc()
-	m.delivered(nil)
-	m.delivered(errors.New("no"))
+	m.delivered(nil, time.Second)
+	m.delivered(errors.New("no"), time.Second)
 	m.endings.WithLabelValues("msn-auth-failed").Inc()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get("http://" + addr + "/metrics")
@@ -46,6 +47,8 @@ func TestMetrics(t *testing.T) {
 		`matrix_msn_messages_total{direction="to_msn",outcome="sent"} 1`,
 		`matrix_msn_messages_total{direction="to_msn",outcome="failed"} 1`,
 		`matrix_msn_sign_in_endings_total{reason="msn-auth-failed"} 1`,
+		`matrix_msn_errors_total{kind="other"} 1`,
+		`matrix_msn_to_msn_seconds_count 1`,
 	} {
 		if !strings.Contains(string(body), want) {
 			t.Errorf("%q is missing in\n%s", want, body)

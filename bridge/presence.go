@@ -165,6 +165,7 @@ type presenceKeeper struct {
 	wake   chan struct{}
 
 	changes, repeats, failures int // what was sent
+	held                       int // what was not, because a newer one came before its turn
 
 	shown func(networkid.UserID, view) // told of every change before the homeserver is; nil for nobody
 }
@@ -219,7 +220,10 @@ func (k *presenceKeeper) forget(login networkid.UserLoginID) {
 
 // touch queues a ghost. The caller holds the lock.
 func (k *presenceKeeper) touch(ghost networkid.UserID, g *shown) {
-	if !g.dirty && g.best() != g.told {
+	switch {
+	case g.dirty:
+		k.held++
+	case g.best() != g.told:
 		g.dirty = true
 		k.dirty = append(k.dirty, ghost)
 	}

@@ -84,7 +84,7 @@ func schema(t *testing.T, db *dbutil.Database) map[string]string {
 		if err := rows.Scan(&name, &sql); err != nil {
 			t.Fatal(err)
 		}
-		all[name] = strings.Join(strings.Fields(sql), " ")
+		all[name] = strings.Join(strings.Fields(sql), "")
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)

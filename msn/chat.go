@@ -82,6 +82,9 @@ func (ch *chats) drop(sb *switchboard) {
 	delete(ch.boards, sb.session)
 }
 
+// Switchboards counts the connections to switchboards that are open now.
+func (c *Client) Switchboards() int { return len(c.chats.all()) }
+
 // all lists the switchboards.
 func (ch *chats) all() []*switchboard {
 	ch.mu.Lock()

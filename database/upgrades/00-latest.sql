@@ -18,7 +18,8 @@ CREATE TABLE msn_login (
     greeted          BOOLEAN NOT NULL,
     elsewhere        BOOLEAN NOT NULL,
     status           TEXT    NOT NULL,
-    personal_message TEXT    NOT NULL
+    personal_message TEXT    NOT NULL,
+    lost             TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE TABLE msn_group (

@@ -19,3 +19,5 @@ CREATE TABLE msn_ghost_status (
     ghost TEXT NOT NULL PRIMARY KEY,
     told  TEXT NOT NULL
 );
+
+ALTER TABLE msn_login ADD COLUMN lost TEXT NOT NULL DEFAULT '';

@@ -1,0 +1,110 @@
+package bridge
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// pings counts the bot's messages that contain a text and mention Alice.
+func (h *house) pings(text string) (n int) {
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	for _, r := range h.hs.rooms {
+		for _, e := range r.events {
+			if m, ok := e.content.Parsed.(*event.MessageEventContent); ok && e.sender == botID && strings.Contains(m.Body, text) && m.Mentions.Has(alice) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestLostLoginIsToldOnce tells that another client has taken the account over, with a ping, and does not fight: not after a restart either.
+func TestLostLoginIsToldOnce(t *testing.T) {
+	h := newHouse(t, speaking(msn.MSNP12))
+	h.signedIn()
+	const lost = "is not signed in to MSN any more"
+	other := h.personWith(aliceMSN, msn.Online, msn.MSNP12)
+	h.told(lost)
+	if n := h.pings("at another place"); n != 1 {
+		t.Errorf("%d pings", n)
+	}
+	for range 2 {
+		h.restart()
+		<-h.client().running.done
+	}
+	if n := h.pings(lost); n != 1 {
+		t.Errorf("%d pings after two restarts", n)
+	}
+	if err := other.Ping(t.Context()); err != nil {
+		t.Errorf("the other client was put out: %v", err)
+	}
+	h.command("reconnect", "Signing in to MSN again")
+	h.online()
+	if l, err := h.client().memory.get(t.Context()); err != nil || l.Lost != "" {
+		t.Errorf("%+v %v", l, err)
+	}
+}
+
+// TestOutageIsTold tells that MSN has been away for long, once, and that it is back.
+func TestOutageIsTold(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Connect.TellAfter = duration{Duration: 50 * time.Millisecond} })
+	h.signedIn()
+	if err := h.msn.StopListening(); err != nil {
+		t.Fatal(err)
+	}
+	h.msn.Drop(aliceMSN)
+	h.told("has not been signed in to MSN for")
+	if err := h.msn.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	h.told("is signed in to MSN again")
+	if h.measured("matrix_msn_reconnects_total", "value:0}") || !h.measured("matrix_msn_reconnects_total") {
+		t.Error("no reconnects are counted")
+	}
+}
+
+// TestStateOfAll looks at what Prometheus is told of the whole.
+func TestStateOfAll(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room := h.room(bobMSN)
+	h.hs.wait(t, "Bob online", func() bool { return h.hs.presence[ghostOf(bobMSN)].presence == event.PresenceOnline })
+	h.status(h.say(room, "hello"))
+	bob.reads("hello")
+	bob.writes(msn.With(aliceMSN), "hi")
+	h.heard(room, ghostOf(bobMSN), "hi")
+	h.command("sync", "in step")
+	for _, want := range []string{
+		`matrix_msn_logins.*CONNECTED.*value:1`, `matrix_msn_contacts.*value:2`, `matrix_msn_ghosts_online.*value:1`,
+		`matrix_msn_switchboards.*value:1`, `matrix_msn_presence_updates_total.*change`, `matrix_msn_to_msn_seconds.*sample_count:1`,
+		`matrix_msn_to_matrix_seconds.*sample_count:1`,
+	} {
+		if parts := strings.Split(want, ".*"); !h.measured(parts...) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+}
+
+// measured tells whether a metric has all these words.
+func (h *house) measured(words ...string) bool {
+	h.t.Helper()
+	families, err := h.conn.metrics.registry.Gather()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, f := range families {
+		line := strings.ReplaceAll(f.String(), " ", "")
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			return true
+		}
+	}
+	return false
+}
