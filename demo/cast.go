@@ -20,18 +20,22 @@ type role struct {
 	versions                 []msn.Version
 }
 
-// The cast. Dave comes with the oldest client, the others with the newest, as a conference of MSNP21 has no room for
-// older ones. Alice has a Matrix client, and the bridge signs her in.
-// Nobody plays Eve: she is for a real MSN client.
+// The cast. Dave comes with the oldest client, the others with the newest that the service takes. Alice has a Matrix client, and the bridge
+// signs her in. Frank is blocked by her, and Grace asks to be her contact. Nobody plays Eve: she is for a real MSN client.
 var (
 	alice = role{"Alice", "alice@example.com", "looking-glass", nil}
 	bob   = role{"Bob", "bob@example.com", "builder", nil}
 	carol = role{"Carol", "carol@example.com", "christmas", nil}
 	dave  = role{"Dave", "dave@example.com", "daffodil", []msn.Version{msn.MSNP2}}
 	eve   = role{"Eve", "eve@example.com", "evergreen", nil}
+	frank = role{"Frank", "frank@example.com", "frankincense", nil}
+	grace = role{"Grace", "grace@example.com", "graceful", nil}
 
 	contacts = []role{bob, carol, dave}
 )
+
+// The contact groups that Alice made in Messenger, long ago: Bob is in both, Dave in none.
+const friendsGroup, workGroup = "Friends", "Work 🛠"
 
 // matrixPassword is that of Alice on the homeserver, wrongPassword one that the MSN service refuses her.
 const (
@@ -39,10 +43,11 @@ const (
 	wrongPassword  = "jabberwocky"
 )
 
-// service is the MSN service with everybody's account, all friends of each other.
+// service is the MSN service with everybody's account, all friends of each other but for Grace. Like the services that people use today
+// it does not speak MSNP21, which has no pictures.
 func service() msntest.Config {
-	var cfg msntest.Config
-	everybody := []role{alice, bob, carol, dave, eve}
+	cfg := msntest.Config{Refuse: []msn.Version{msn.MSNP21}}
+	everybody := []role{alice, bob, carol, dave, eve, frank}
 	for _, r := range everybody {
 		account := msntest.Account{Passport: r.passport, Password: r.password, FriendlyName: r.name}
 		for _, other := range everybody {
@@ -52,6 +57,7 @@ func service() msntest.Config {
 		}
 		cfg.Accounts = append(cfg.Accounts, account)
 	}
+	cfg.Accounts = append(cfg.Accounts, msntest.Account{Passport: grace.passport, Password: grace.password, FriendlyName: grace.name})
 	cfg.Quirks.LenientChallenge = true // whatever client somebody brings
 	return cfg
 }
@@ -102,7 +108,7 @@ func described(e msn.MessageReceived) string {
 
 // nameOf is how the play calls an address.
 func nameOf(passport string) string {
-	everybody := []role{alice, bob, carol, dave, eve}
+	everybody := []role{alice, bob, carol, dave, eve, frank, grace}
 	if i := slices.IndexFunc(everybody, func(r role) bool { return r.passport == passport }); i >= 0 {
 		return everybody[i].name
 	}
@@ -162,7 +168,7 @@ func (p *play) matrixName(user id.UserID) string {
 	if user == p.house.Bridge.Bot {
 		return "MSN bot"
 	}
-	for _, r := range []role{bob, carol, dave, eve} {
+	for _, r := range []role{bob, carol, dave, eve, frank, grace} {
 		if user == p.house.Bridge.Ghost(r.passport) {
 			return r.name
 		}

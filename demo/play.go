@@ -25,9 +25,11 @@ type play struct {
 	bot    *stage.Dialogue
 	cast   map[string]*stage.Contact // by name
 	rooms  map[string]id.RoomID      // by contact's name
+	spaces map[string]id.RoomID      // by contact group
 	shown  map[string]string         // presence last printed, for watchMatrix alone
 
 	watching sync.WaitGroup
+	watch    context.Context // the time of watching
 	cancel   context.CancelFunc
 }
 
@@ -35,17 +37,25 @@ type play struct {
 func (p *play) perform(ctx context.Context) error {
 	var watch context.Context
 	watch, p.cancel = context.WithCancel(ctx)
+	p.watch = watch
 	p.cast, p.rooms, p.shown = map[string]*stage.Contact{}, map[string]id.RoomID{}, map[string]string{}
 	for _, scene := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
 		{"Alice registers on Matrix", func(ctx context.Context) error { return p.registers(ctx, watch) }},
+		{"Alice's list has groups, and Frank blocked, since her days with Messenger", p.tidiesUp},
 		{"Bob and Carol (newest protocol) and Dave (MSNP2) sign in to MSN", func(ctx context.Context) error { return p.contactsEnter(ctx, watch) }},
 		{"a wrong password is refused in words", p.wrongPassword},
 		{"Alice logs in to MSN by talking to the bot", p.logsIn},
 		{"a room for each contact who is online", p.roomsAppear},
 		{"Alice sees that Bob is online, and his personal message", p.seesBob},
+		{"her contact groups are spaces: Bob in two, Carol in one, Dave in none", p.groupsAppear},
+		{"Carol moves to Bob's work when Alice puts her room into that space", p.carolMoves},
+		{"Bob's display picture is his avatar", p.seesPicture},
+		{"Alice's Matrix avatar is her display picture on MSN", p.showsPicture},
+		{"Frank, who is blocked, sees Alice offline and has no room", p.frankSeesNothing},
+		{"Grace asks to be a contact: a room with the question waits", p.graceAsks},
 		{"Alice writes, Bob reads", p.aliceWrites},
 		{"Bob types and answers, Alice sees both", p.bobAnswers},
 		{"Alice types, Bob sees it", p.aliceTypes},
@@ -53,6 +63,8 @@ func (p *play) perform(ctx context.Context) error {
 		{"Alice nudges Bob", p.aliceNudges},
 		{"Bob changes his personal message", p.bobExpresses},
 		{"Carol goes busy and comes back", p.carolIsBusy},
+		{"Carol listens to a song, and Alice sees which", p.carolListens},
+		{"Dave goes offline and comes back", p.daveComesAndGoes},
 		{"Alice goes away and comes back, Bob sees it", p.aliceAway},
 		{"Dave writes from MSN Messenger's first protocol, emoji and all", p.daveWrites},
 		{"Bob calls Alice and Carol into a conference, everybody is heard", p.conference},
