@@ -175,7 +175,7 @@ func (c *Client) keepSignedIn(ctx context.Context) {
 		if pace := c.conn.paces[c.server]; pace != nil && pace.wait(ctx) != nil {
 			return
 		}
-		c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
+		c.announce(status.BridgeState{StateEvent: status.StateConnecting})
 		began := time.Now()
 		again, err := c.signIn(ctx)
 		if ctx.Err() != nil {
@@ -213,7 +213,7 @@ func (c *Client) report(ctx context.Context, err error) (final bool) {
 	state, final := bridgeState(err)
 	c.remember(ctx, func(l *database.Login) { l.Elsewhere = errors.Is(err, msn.ErrLoggedInElsewhere) })
 	c.conn.metrics.endings.WithLabelValues(string(state.Error)).Inc()
-	c.login.BridgeState.Send(state)
+	c.announce(state)
 	if final {
 		c.tellLost(ctx, state)
 	}
@@ -297,6 +297,9 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = personalOf(wantText)
 	cfg.DisplayPicture = c.profile.picture()
+	if l, err := c.memory.get(ctx); err == nil && l.Place != "" {
+		cfg.EndpointName = l.Place
+	}
 	cfg.Handler = s.handle
 	cfg.MachineGUID = c.conn.machine(c.login.ID)
 	if log := zerolog.Ctx(ctx); log.GetLevel() <= zerolog.TraceLevel {

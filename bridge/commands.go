@@ -27,7 +27,7 @@ func (c *Connector) commands() []commands.CommandHandler {
 					err = run(ce, client)
 				}
 				if err != nil {
-					ce.Reply("%s", reason(err))
+					ce.Reply("%s%s", whose(ce, client), reason(err))
 				}
 			},
 		}
@@ -56,8 +56,45 @@ func (c *Connector) commands() []commands.CommandHandler {
 	}
 }
 
-// clientFor is the login that a command is for: that of the room, or the user's only or preferred one.
+// chosen is the key in a command's context of the login that it names.
+type chosen struct{}
+
+// choose takes the account out of a command, "add @alice@example.com bob@example.com", or with its service, "@local/alice@example.com".
+func choose(ce *commands.Event) (*Client, error) {
+	if len(ce.Args) == 0 || !strings.HasPrefix(ce.Args[0], "@") {
+		return nil, nil
+	}
+	word := strings.ToLower(ce.Args[0][1:])
+	var found []*Client
+	var names []string
+	for _, c := range ownLogins(ce) {
+		names = append(names, "@"+string(c.login.ID))
+		if c.passport == word || string(c.login.ID) == word {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%q is not one of your accounts; they are %s", ce.Args[0], strings.Join(names, ", "))
+	}
+	ce.RawArgs = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(ce.RawArgs), ce.Args[0]))
+	ce.Args = ce.Args[1:]
+	ce.Ctx = context.WithValue(ce.Ctx, chosen{}, found[0])
+	return found[0], nil
+}
+
+// whose begins an answer with the account, if the user has several.
+func whose(ce *commands.Event, c *Client) string {
+	if c == nil || len(ce.User.GetUserLogins()) < 2 {
+		return ""
+	}
+	return cell(c.login.RemoteName) + ": "
+}
+
+// clientFor is the login that a command is for: the one it names, that of the room, or the user's only or preferred one.
 func clientFor(ce *commands.Event) (*Client, error) {
+	if named, err := choose(ce); named != nil || err != nil {
+		return named, err
+	}
 	login := ce.User.GetDefaultLogin()
 	if ce.Portal != nil {
 		found, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
@@ -88,8 +125,11 @@ func reason(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
-// ownLogins is for commands that do not name a login: all of the user's, in order.
+// ownLogins is for commands that are for every login, unless they name one: all of the user's, in order.
 func ownLogins(ce *commands.Event) []*Client {
+	if c, named := ce.Ctx.Value(chosen{}).(*Client); named {
+		return []*Client{c}
+	}
 	var all []*Client
 	for _, login := range ce.User.GetUserLogins() {
 		if client, ok := login.Client.(*Client); ok {
@@ -165,9 +205,15 @@ func (c *Client) setStatus(ctx context.Context, status msn.Status, text string) 
 	c.own.set(status, text)
 }
 
-// commandReconnect signs all of the user's logins in again.
+// commandReconnect signs in again what is not signed in, or the account that it names.
 func commandReconnect(ce *commands.Event, _ *Client) error {
-	for _, c := range ownLogins(ce) {
+	_, named := ce.Ctx.Value(chosen{}).(*Client)
+	all := ownLogins(ce)
+	away := slices.DeleteFunc(slices.Clone(all), func(c *Client) bool { return c.current.Load() != nil })
+	if !named && len(away) > 0 { // the others are well
+		all = away
+	}
+	for _, c := range all {
 		c.Disconnect()
 		c.remember(ce.Ctx, func(l *database.Login) { l.Elsewhere = false })
 		c.Connect(c.login.Log.WithContext(c.conn.br.BackgroundCtx))

@@ -133,7 +133,7 @@ func edit(ce *commands.Event, c *Client, change func(context.Context, *session) 
 	defer cancel()
 	done, err := change(ctx, s)
 	if err == nil {
-		ce.Reply("%s", done)
+		ce.Reply("%s%s", whose(ce, c), done)
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
 	}
-	s.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	s.announce(status.BridgeState{StateEvent: status.StateConnected})
 	s.signedInAgain(ctx)
 	for _, contact := range s.msn.Contacts() {
 		s.mutual(contact)

@@ -140,8 +140,8 @@ func (s stateOfAll) Collect(ch chan<- prometheus.Metric) {
 	}
 	states, contacts, boards := map[string]int{}, 0, 0
 	for _, login := range s.c.br.GetAllCachedUserLogins() {
-		states[string(login.BridgeState.GetPrevUnsent().StateEvent)]++
 		if client, ok := login.Client.(*Client); ok {
+			states[client.standing.now()]++
 			if session := client.current.Load(); session != nil {
 				contacts += session.forwardContacts()
 				boards += session.msn.Switchboards()

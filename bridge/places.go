@@ -9,6 +9,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/commands"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -26,7 +27,7 @@ func (s *session) placesChanged(places []msn.Endpoint) {
 	before := s.places
 	s.places = now
 	s.placesMu.Unlock()
-	if !s.conn.Config.Places.Notices {
+	if before == nil || !s.conn.Config.Places.Notices { // those that were there already are no news
 		return
 	}
 	for id, name := range now {
@@ -69,10 +70,12 @@ func commandPlaces(ce *commands.Event, c *Client) error {
 		ce.Reply("%s", b.String())
 		return nil
 	case ce.Args[0] == "name" && len(ce.Args) > 1:
-		if err := s.msn.SetEndpointName(ce.Ctx, strings.Join(ce.Args[1:], " ")); err != nil {
+		name := strings.Join(ce.Args[1:], " ")
+		if err := s.msn.SetEndpointName(ce.Ctx, name); err != nil {
 			return err
 		}
-		ce.Reply("This place has a new name, until the next sign-in. For good, an administrator sets `network.places.name`.")
+		s.remember(ce.Ctx, func(l *database.Login) { l.Place = name })
+		ce.Reply("Your other places are told that this one is called %s.", cell(name))
 		return nil
 	case ce.Args[0] == "sign-out" && len(ce.Args) == 2:
 		return s.signOutPlace(ce, places, ce.Args[1])

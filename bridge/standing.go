@@ -23,6 +23,25 @@ type standing struct {
 	mu    sync.Mutex
 	since time.Time // zero while signed in
 	told  bool
+	state status.BridgeStateEvent
+}
+
+// now is the state for figures.
+func (s *standing) now() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == "" {
+		return string(status.StateUnconfigured)
+	}
+	return string(s.state)
+}
+
+// announce tells bridgev2 how the login stands.
+func (c *Client) announce(state status.BridgeState) {
+	c.standing.mu.Lock()
+	c.standing.state = state.StateEvent
+	c.standing.mu.Unlock()
+	c.login.BridgeState.Send(state)
 }
 
 // begin starts the clock, if it is not running.

@@ -25,6 +25,20 @@ func (h *house) pings(text string) (n int) {
 	return n
 }
 
+// bot counts the bot's messages that contain a text.
+func (h *house) bot(text string) (n int) {
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	for roomID := range h.hs.rooms {
+		for _, m := range h.hs.messages(roomID, botID) {
+			if strings.Contains(m, text) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // TestLostLoginIsToldOnce tells that another client has taken the account over, with a ping, and does not fight: not after a restart either.
 func TestLostLoginIsToldOnce(t *testing.T) {
 	h := newHouse(t, speaking(msn.MSNP12))

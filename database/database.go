@@ -87,13 +87,15 @@ type Login struct {
 	Status, PersonalMessage string
 	// Lost is why the login was lost for good, as a code, once the user was told; "" while it is not.
 	Lost string
+	// Place is what `places name` called this place for the user's others; "" for the configured name.
+	Place string
 }
 
 // Login is what is remembered of a login; the zero value if nothing is.
 func (db *Database) Login(ctx context.Context, login string) (Login, error) {
 	var l Login
-	err := db.QueryRow(ctx, "SELECT greeted, elsewhere, status, personal_message, lost FROM msn_login WHERE login=$1", login).
-		Scan(&l.Greeted, &l.Elsewhere, &l.Status, &l.PersonalMessage, &l.Lost)
+	err := db.QueryRow(ctx, "SELECT greeted, elsewhere, status, personal_message, lost, place FROM msn_login WHERE login=$1", login).
+		Scan(&l.Greeted, &l.Elsewhere, &l.Status, &l.PersonalMessage, &l.Lost, &l.Place)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Login{}, fmt.Errorf("read login: %w", err)
 	}
@@ -103,10 +105,10 @@ func (db *Database) Login(ctx context.Context, login string) (Login, error) {
 // PutLogin stores what is to be remembered of a login.
 func (db *Database) PutLogin(ctx context.Context, login string, l Login) error {
 	_, err := db.Exec(ctx, `
-		INSERT INTO msn_login (login, greeted, elsewhere, status, personal_message, lost) VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO msn_login (login, greeted, elsewhere, status, personal_message, lost, place) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (login) DO UPDATE SET greeted=excluded.greeted, elsewhere=excluded.elsewhere,
-			status=excluded.status, personal_message=excluded.personal_message, lost=excluded.lost`,
-		login, l.Greeted, l.Elsewhere, l.Status, l.PersonalMessage, l.Lost)
+			status=excluded.status, personal_message=excluded.personal_message, lost=excluded.lost, place=excluded.place`,
+		login, l.Greeted, l.Elsewhere, l.Status, l.PersonalMessage, l.Lost, l.Place)
 	if err != nil {
 		return fmt.Errorf("store login: %w", err)
 	}

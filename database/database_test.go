@@ -73,7 +73,7 @@ func TestLogin(t *testing.T) {
 	if got, err := db.Login(ctx, "l"); got != (Login{}) || err != nil {
 		t.Errorf("%v %v", got, err)
 	}
-	for _, want := range []Login{{Greeted: true, Elsewhere: true, Status: "BSY", PersonalMessage: "☃", Lost: "msn-elsewhere"}, {Greeted: true}} {
+	for _, want := range []Login{{Greeted: true, Elsewhere: true, Status: "BSY", PersonalMessage: "☃", Lost: "msn-elsewhere", Place: "Küche"}, {Greeted: true}} {
 		if err := db.PutLogin(ctx, "l", want); err != nil {
 			t.Fatal(err)
 		}

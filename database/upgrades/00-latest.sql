@@ -19,7 +19,8 @@ CREATE TABLE msn_login (
     elsewhere        BOOLEAN NOT NULL,
     status           TEXT    NOT NULL,
     personal_message TEXT    NOT NULL,
-    lost             TEXT    NOT NULL DEFAULT ''
+    lost             TEXT    NOT NULL DEFAULT '',
+    place            TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE TABLE msn_group (

@@ -21,3 +21,4 @@ CREATE TABLE msn_ghost_status (
 );
 
 ALTER TABLE msn_login ADD COLUMN lost TEXT NOT NULL DEFAULT '';
+ALTER TABLE msn_login ADD COLUMN place TEXT NOT NULL DEFAULT '';

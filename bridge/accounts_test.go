@@ -1,0 +1,180 @@
+package bridge
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+	"github.com/matrix-msn/matrix-msn/msn/msntest"
+)
+
+// logsIn logs a Matrix user in to an account, and waits until it is signed in.
+func (h *house) logsIn(user *bridgev2.User, passport string) *Client {
+	h.t.Helper()
+	ctx := h.br.Log.WithContext(h.t.Context())
+	process, err := h.conn.CreateLogin(ctx, user, flowPassword)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := process.Start(ctx); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, map[string]string{fieldAddress: passport, fieldPassword: "secret"}); err != nil {
+		h.t.Fatal(err)
+	}
+	c := h.br.GetCachedUserLoginByID(makeLoginID(serverName, passport)).Client.(*Client)
+	for { // the sign-in that checks the password has ended by now
+		if s := c.current.Load(); s != nil && s.msn.Ping(ctx) == nil {
+			return c
+		}
+		if sleep(ctx, time.Millisecond) != nil {
+			h.t.Fatalf("%s did not come online", passport)
+		}
+	}
+}
+
+// direct waits for a user's room with a ghost.
+func (h *house) direct(user id.UserID, passport string, not ...id.RoomID) (found id.RoomID) {
+	h.t.Helper()
+	h.hs.wait(h.t, "the room of "+string(user)+" with "+passport, func() bool {
+		for roomID, r := range h.hs.rooms {
+			if r.direct && r.members[user] != nil && r.members[ghostOf(passport)] != nil && !slices.Contains(not, roomID) {
+				found = roomID
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// TestTwoAccounts has one user with two accounts that share a contact: two rooms, one ghost, and commands that say which they mean.
+func TestTwoAccounts(t *testing.T) {
+	h := newHouse(t, nil)
+	const second = "eve@example.com"
+	h.msn.Befriend(second, bobMSN)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	first := h.direct(alice, bobMSN)
+	eve := h.logsIn(h.user, second)
+	other := h.direct(alice, bobMSN, first)
+
+	h.status(h.say(first, "from Alice"))
+	h.status(h.say(other, "from Eve"))
+	if from := bob.reads("from Alice").From; from != aliceMSN {
+		t.Errorf("it came from %s", from)
+	}
+	if from := bob.reads("from Eve").From; from != second {
+		t.Errorf("it came from %s", from)
+	}
+	bob.writes(msn.With(second), "hello Eve")
+	h.heard(other, ghostOf(bobMSN), "hello Eve")
+	h.hs.mu.Lock()
+	if slices.Contains(h.hs.messages(first, ghostOf(bobMSN)), "hello Eve") {
+		t.Error("a text for Eve is in Alice's room")
+	}
+	h.hs.mu.Unlock()
+
+	h.command("group @eve@example.com add Only hers", "eve@example.com: The contact group Only hers is made")
+	h.command("group @local/alice@example.com", "You have no contact groups")
+	h.command("group @nobody@example.com", "is not one of your accounts")
+	h.command("status @eve@example.com busy", "Your MSN status is Busy")
+	bob.wait("Eve to be busy", func(e msn.Event) bool {
+		p, ok := e.(msn.PresenceChanged)
+		return ok && p.Passport == second && p.Presence.Status == msn.Busy
+	})
+	if status := bob.PresenceOf(aliceMSN).Status; status != msn.Online {
+		t.Errorf("Alice is %s", status)
+	}
+
+	// One of the two goes: Bob is still seen online by the other.
+	eve.Disconnect()
+	h.inStep()
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if p := h.hs.presence[ghostOf(bobMSN)].presence; p != event.PresenceOnline {
+		t.Errorf("Bob is %s", p)
+	}
+}
+
+// TestReconnectLeavesTheOthers signs in again what is away, and nothing else.
+func TestReconnectLeavesTheOthers(t *testing.T) {
+	h := newHouse(t, speaking(msn.MSNP12))
+	h.signedIn()
+	h.logsIn(h.user, "eve@example.com")
+	before := h.online()
+	h.personWith("eve@example.com", msn.Online, msn.MSNP12)
+	h.told("is not signed in to MSN any more")
+	h.command("reconnect", "Signing in to MSN again")
+	if h.online() != before {
+		t.Error("Alice was signed out, who was well")
+	}
+}
+
+// TestMatrixUsersAsContacts has two Matrix users who are each other's contacts on MSN: everything crosses once, and nobody hears an echo.
+func TestMatrixUsersAsContacts(t *testing.T) {
+	h := newHouse(t, nil)
+	h.msn.Befriend(aliceMSN, bobMSN)
+	h.signedIn()
+	const bob = id.UserID("@bob:" + domain)
+	user, err := h.br.GetUserByMXID(h.br.Log.WithContext(t.Context()), bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.GetManagementRoom(h.br.Log.WithContext(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	h.logsIn(user, bobMSN)
+	hers, his := h.direct(alice, bobMSN), h.direct(bob, aliceMSN)
+	for _, text := range []string{"one", "two"} {
+		if s := h.status(h.say(hers, text)); s.Status != event.MessageStatusSuccess {
+			t.Fatalf("%+v", s)
+		}
+		h.heard(his, ghostOf(aliceMSN), text)
+	}
+	c := event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgText, Body: "three"}}
+	eventID := h.hs.put(his, bob, event.EventMessage, &c)
+	h.dispatch(&event.Event{ID: eventID, RoomID: his, Sender: bob, Type: event.EventMessage, Content: c})
+	h.heard(hers, ghostOf(bobMSN), "three")
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if got := h.hs.messages(his, ghostOf(aliceMSN)); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("Bob got %q", got)
+	}
+	if got := h.hs.messages(hers, ghostOf(bobMSN)); !slices.Equal(got, []string{"three"}) {
+		t.Errorf("Alice got %q", got)
+	}
+	if p := h.hs.presence[ghostOf(bobMSN)].presence; p != event.PresenceOnline {
+		t.Errorf("Bob is %s", p)
+	}
+}
+
+// TestPlaceName keeps the name of this place over a sign-in, and does not announce places that were there before.
+func TestPlaceName(t *testing.T) {
+	h := newHouse(t, func(c *Config) { speaking(msn.MSNP18)(c); c.Places.Notices = true })
+	h.personWith(aliceMSN, msn.Online, msn.MSNP18)
+	h.signedIn()
+	named := func() func(msntest.AccountState) bool {
+		return func(a msntest.AccountState) bool {
+			return slices.ContainsFunc(a.Endpoints, func(e msntest.EndpointState) bool { return e.Name == "Küche" })
+		}
+	}
+	h.command("places name Küche", "this one is called Küche")
+	if err := h.msn.Watch(t.Context(), aliceMSN, named()); err != nil {
+		t.Fatal(err)
+	}
+	h.restart()
+	h.online()
+	if err := h.msn.Watch(t.Context(), aliceMSN, named()); err != nil {
+		t.Fatal(err)
+	}
+	h.inStep()
+	if n := h.bot("at another place too"); n != 0 {
+		t.Errorf("%d notices of a place that was there", n)
+	}
+}
