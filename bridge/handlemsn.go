@@ -291,7 +291,8 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 		EventMeta: meta, ID: requestMessageID(e.Passport),
 		Data: &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
 			Type: event.EventMessage, Content: &event.MessageEventContent{
-				MsgType: event.MsgNotice, Body: text, Mentions: &event.Mentions{UserIDs: []id.UserID{s.login.UserMXID}}, // so that it is noticed
+				// A mention pings, but not in a notice: .m.rule.suppress_notices comes first.
+				MsgType: event.MsgText, Body: text, Mentions: &event.Mentions{UserIDs: []id.UserID{s.login.UserMXID}},
 			},
 		}}},
 	})
