@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -83,7 +84,7 @@ func (c *Client) nameOf(passport, friendlyName string) string {
 	if c.conn.Config.Contacts.NameFormatting != formattingKeep {
 		friendlyName = msn.StripFormatting(friendlyName)
 	}
-	return cmp.Or(friendlyName, passport)
+	return cmp.Or(msnfmt.Name(friendlyName), passport)
 }
 
 // ensureGhost makes sure that a ghost has a name before a room uses it. heard is what the person was called

@@ -168,7 +168,7 @@ func TestGroups(t *testing.T) {
 			s = h.online()
 			h.inStep()
 			if after := h.hs.placed(); after != before {
-				t.Errorf("%d rooms were put somewhere at a sign-in without changes", after-before)
+				t.Errorf("%d rooms were put somewhere at a sign-in without changes\n%s", after-before, h.hs.dump())
 			}
 			if err := s.msn.RemoveGroup(ctx, work.ID); err != nil {
 				t.Fatal(err)
@@ -178,14 +178,15 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// placed counts how often rooms were put into spaces or out of them.
+// placed counts how often rooms were put into spaces of groups or out of them. The account's own space is bridgev2's, which fills it when it
+// has time.
 func (hs *homeserver) placed() int {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	n := 0
 	for _, r := range hs.rooms {
 		for _, e := range r.events {
-			if e.kind == event.StateSpaceChild {
+			if e.kind == event.StateSpaceChild && !strings.HasPrefix(r.name, "MSN Messenger") {
 				n++
 			}
 		}
