@@ -83,7 +83,8 @@ fuzz:
 
 bench: prerequisites
 	$(GO) test $(TAGS) -run '^$$' -bench . -benchmem ./msn/... ./bridge/...
-	$(GO) test $(TAGS) -run '^$$' -bench . -benchtime 200x -timeout 15m ./e2e
+	$(GO) test $(TAGS) -run '^$$' -bench Latency -benchtime 200x -timeout 15m ./e2e
+	$(GO) test $(TAGS) -run '^$$' -bench ContactList -benchtime 1x -timeout 20m ./e2e
 
 clean:
 	rm -rf .cache matrix-msn

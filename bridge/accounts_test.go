@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -177,4 +178,57 @@ func TestPlaceName(t *testing.T) {
 	if n := h.bot("at another place too"); n != 0 {
 		t.Errorf("%d notices of a place that was there", n)
 	}
+}
+
+// TestTwoServices has one user with the same address on two services: two accounts, and the same contact's address is two people.
+func TestTwoServices(t *testing.T) {
+	other := msntest.New(t, msntest.Config{Accounts: []msntest.Account{
+		{Passport: aliceMSN, Password: "secret", Friends: []string{bobMSN}}, {Passport: bobMSN, Password: "secret", FriendlyName: "The other Bob"},
+	}})
+	h := newHouse(t, func(c *Config) {
+		c.Servers["club"] = ServerConfig{Name: "Club", Notification: other.NSAddr(), HTTP: other.HTTPURL(), Version: versionList{usualVersion.String()}}
+	})
+	h.person(bobMSN, msn.Online)
+	ctx := h.br.Log.WithContext(t.Context())
+	for _, service := range []string{serverName, "club"} {
+		process, err := h.conn.CreateLogin(ctx, h.user, flowPassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step, err := process.Start(ctx)
+		if err != nil || len(step.UserInputParams.Fields) != 3 {
+			t.Fatalf("%+v %v", step, err)
+		}
+		if _, err := process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, map[string]string{
+			fieldServer: service, fieldAddress: aliceMSN, fieldPassword: "secret",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := h.direct(alice, bobMSN)
+	there, err := msn.New(msn.Config{Server: other.MSN(), Passport: bobMSN, Password: "secret", Handler: noEvents, Versions: []msn.Version{usualVersion}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	life, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = there.Run(life) }()
+	defer func() { cancel(); <-ended }()
+	if err := there.Ping(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := there.Send(ctx, msn.With(aliceMSN), &msn.TextMessage{Text: "from the club"}); err != nil {
+		t.Fatal(err)
+	}
+	ghost := id.NewUserID("msn_"+id.EncodeUserLocalpart(string(makeUserID("club", bobMSN))), domain)
+	h.hs.wait(t, "the other Bob's text in a room of its own", func() bool {
+		for roomID := range h.hs.rooms {
+			if slices.Contains(h.hs.messages(roomID, ghost), "from the club") {
+				return roomID != here && h.hs.names[ghost] == "The other Bob" && h.hs.names[ghostOf(bobMSN)] == "Bob B"
+			}
+		}
+		return false
+	})
+	h.command("group @club/alice@example.com add Members", "alice@example.com on Club: The contact group Members is made")
+	h.command("group @alice@example.com", "is not one of your accounts; they are @club/alice@example.com, @local/alice@example.com")
 }

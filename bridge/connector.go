@@ -45,6 +45,7 @@ type Connector struct {
 	paces    map[string]*pace // by service
 	versions versionKeeper
 	presence *presenceKeeper
+	health   *health
 	people   people
 	names    ghostNames
 	pictures pictures
@@ -83,6 +84,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.db = database.New(br.DB.Database, dbutil.ZeroLogger(br.Log.With().Str("db_section", "msn").Logger()))
 	// A homeserver sends transactions at least once (bridge.md, Synapse, measured).
 	br.Config.DeduplicateMatrixMessages = true
+	c.health = healthOn(br.Matrix)
 	c.people.init()
 	c.names.init()
 	c.pictures.init(br, c.db, &c.names)
@@ -137,6 +139,7 @@ func (c *Connector) Start(ctx context.Context) error {
 	provisionOn(c.br.Matrix)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
 	c.stop = stop
+	c.tasks.Go(func() { c.health.run(running) })
 	if listen := c.Config.Metrics.Listen; listen != "" {
 		serve, err := c.metrics.serve(running, listen)
 		if err != nil {
