@@ -34,7 +34,7 @@ test: prerequisites vet
 	$(GO) test $(TAGS) -count=1 -timeout 8m ./e2e
 
 check: prerequisites format vet staticcheck structure examples race
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 	@echo "check: all well"
 
 format:

@@ -94,7 +94,7 @@ func (c Circle) withRoster(inner string) (Circle, bool) {
 		case strings.EqualFold(t.name, "user"):
 			var user string
 			user, at = endOf(inner, t, "roster")
-			m := Member{Address: wire.ParseAddress(elementText(user, "id")), State: strings.TrimSpace(elementText(user, "state"))}
+			m := Member{Address: wire.ParseAddress(strings.Map(allowed, elementText(user, "id"))), State: strings.TrimSpace(elementText(user, "state"))}
 			if m.Address.Account == "" {
 				continue
 			}

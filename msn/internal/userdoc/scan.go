@@ -178,12 +178,18 @@ func Escape(s string) string {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
 			return ' '
-		case r < ' ' || r == 0xfffe || r == 0xffff:
-			return -1
 		}
-		return r // an invalid byte comes as U+FFFD
+		return allowed(r) // an invalid byte comes as U+FFFD
 	}, s)
 	return escapes.Replace(s)
+}
+
+// allowed drops what XML cannot carry, so that what was read can be written.
+func allowed(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0xfffe || r == 0xffff {
+		return -1
+	}
+	return r
 }
 
 func appendText(b []byte, s string) []byte { return append(b, Escape(s)...) }
