@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -28,13 +29,19 @@ func (h *house) logsIn(user *bridgev2.User, passport string) *Client {
 	if _, err := process.(bridgev2.LoginProcessUserInput).SubmitUserInput(ctx, map[string]string{fieldAddress: passport, fieldPassword: "secret"}); err != nil {
 		h.t.Fatal(err)
 	}
-	c := h.br.GetCachedUserLoginByID(makeLoginID(serverName, passport)).Client.(*Client)
-	for { // the sign-in that checks the password has ended by now
-		if s := c.current.Load(); s != nil && s.msn.Ping(ctx) == nil {
+	return h.present(makeLoginID(serverName, passport))
+}
+
+// present waits until a login is signed in; the sign-in that checks a password does not count.
+func (h *house) present(login networkid.UserLoginID) *Client {
+	h.t.Helper()
+	c := h.br.GetCachedUserLoginByID(login).Client.(*Client)
+	for {
+		if s := c.current.Load(); s != nil && s.msn.Ping(h.t.Context()) == nil {
 			return c
 		}
-		if sleep(ctx, time.Millisecond) != nil {
-			h.t.Fatalf("%s did not come online", passport)
+		if sleep(h.t.Context(), time.Millisecond) != nil {
+			h.t.Fatalf("%s did not come online", login)
 		}
 	}
 }
@@ -206,6 +213,7 @@ func TestTwoServices(t *testing.T) {
 		}
 	}
 	here := h.direct(alice, bobMSN)
+	h.present(makeLoginID("club", aliceMSN))
 	there, err := msn.New(msn.Config{Server: other.MSN(), Passport: bobMSN, Password: "secret", Handler: noEvents, Versions: []msn.Version{usualVersion}})
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ type Client struct {
 	nudgesOut   spacing[networkid.PortalID]
 	keptTold    spacing[networkid.PortalID]
 	unsendTold  atomic.Bool
+	asked       sync.Map // by address: whose contact request is shown in this run
 
 	standing standing
 

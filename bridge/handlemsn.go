@@ -282,6 +282,7 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 			zerolog.Ctx(ctx).Err(err).Msg("Failed to store a message request")
 		}
 	}
+	s.asked.Store(e.Passport, true)
 	text := fmt.Sprintf("%s (%s) has added you to their MSN contact list. To add them too, answer here or write `%s accept`; "+
 		"`%[3]s decline` says no, and `%[3]s block` keeps them from seeing you.", name, e.Passport, s.conn.br.Config.CommandPrefix)
 	if e.Text != "" {
@@ -301,14 +302,17 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 // decided ends a contact request: a new one will be told again.
 func (c *Client) decided(ctx context.Context, passport string) {
 	br := c.conn.br
+	_, asked := c.asked.LoadAndDelete(passport)
 	portal, err := br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
 	if err == nil && portal != nil {
+		request, missing := br.DB.Message.GetFirstPartByID(ctx, c.login.ID, requestMessageID(passport))
+		asked = asked || request != nil || missing != nil
 		err = br.DB.Message.DeleteAllParts(ctx, c.login.ID, requestMessageID(passport))
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a contact request")
 	}
-	if portal != nil && portal.MXID != "" {
+	if asked && portal != nil && portal.MXID != "" {
 		c.login.QueueRemoteEvent(&simplevent.ChatResync{
 			EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey},
 			ChatInfo:  &bridgev2.ChatInfo{MessageRequest: new(bool)},

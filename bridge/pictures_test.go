@@ -304,7 +304,7 @@ func TestPictureSync(t *testing.T) {
 					return nil
 				}
 			},
-			play: func(_ *testing.T, f *fakePictures) { f.see("bob", object("a", 9)); f.see("carol", object("b", 9)) }, shown: 2, fetches: 12, most: 16,
+			play: func(_ *testing.T, f *fakePictures) { f.see("bob", object("a", 9)); f.see("carol", object("b", 9)) }, shown: 2, fetches: 12, most: 30,
 		},
 		"goes in the middle": {
 			fetch: func(f *fakePictures) func(string) error {

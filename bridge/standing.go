@@ -36,11 +36,11 @@ func (s *standing) now() string {
 	return string(s.state)
 }
 
-// announce tells bridgev2 how the login stands.
+// announce tells bridgev2 how the login stands. bridgev2 does not lock that.
 func (c *Client) announce(state status.BridgeState) {
 	c.standing.mu.Lock()
+	defer c.standing.mu.Unlock()
 	c.standing.state = state.StateEvent
-	c.standing.mu.Unlock()
 	c.login.BridgeState.Send(state)
 }
 
