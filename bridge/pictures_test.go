@@ -347,7 +347,7 @@ func TestPictureSync(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			f.gone("bob")
-		}, shown: 1, fetches: 9, most: 15},
+		}, shown: 1, fetches: 9, most: 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
