@@ -270,9 +270,9 @@ type session struct {
 	offline  *offlineArrivals
 	pictures *pictureSync
 
-	placesMu sync.Mutex
-	places   map[string]string // my other places, by id
-	reverse  map[string]bool   // who is on the reverse list, of those who are known; under placesMu too
+	seenMu  sync.Mutex
+	places  map[string]string // my other places, by id
+	reverse map[string]bool   // who is on the reverse list, of those who are known
 
 	calledOnMSN string // my name there; written before the first Ping returns
 	counted     bool   // in metrics.signedIn; written before Run ends

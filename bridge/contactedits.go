@@ -147,12 +147,13 @@ type listedGroup struct {
 // groupList are the groups in the service's order.
 func (s *session) groupList() []listedGroup {
 	list := []listedGroup{}
+	contacts := s.msn.Contacts()
 	for _, g := range s.msn.Groups() {
 		if g.ID == otherContacts {
 			continue
 		}
 		made := listedGroup{ID: g.ID, Name: groupName(g.Name), Contacts: []string{}}
-		for _, contact := range s.msn.Contacts() {
+		for _, contact := range contacts {
 			if contact.On(msn.ForwardList) && slices.Contains(contact.Groups, g.ID) {
 				made.Contacts = append(made.Contacts, contact.Passport)
 			}
@@ -237,10 +238,10 @@ func (s *session) sortContact(ctx context.Context, verb, passport, word string) 
 // mutual notes who has the user on their list, and tells who is new there.
 func (s *session) mutual(contact msn.Contact) {
 	has := contact.On(msn.ReverseList)
-	s.placesMu.Lock()
+	s.seenMu.Lock()
 	before, known := s.reverse[contact.Passport]
 	s.reverse[contact.Passport] = has
-	s.placesMu.Unlock()
+	s.seenMu.Unlock()
 	if has && known && !before && contact.On(msn.ForwardList) {
 		name, _ := s.displayName(contact.Passport)
 		s.notices.add(fmt.Sprintf("%s (%s) has you on their MSN contact list now.", cell(name), cell(contact.Passport)))

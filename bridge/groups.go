@@ -191,8 +191,9 @@ func (s *session) syncGroups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	contacts := s.msn.Contacts()
 	for _, group := range matched {
-		failed = append(failed, s.showGroup(ctx, shelf, stored, group, shown[group.Room]))
+		failed = append(failed, s.showGroup(ctx, shelf, stored, group, contacts, shown[group.Room]))
 	}
 	return errors.Join(failed...)
 }
@@ -214,7 +215,7 @@ func (s *session) shownInGroups(ctx context.Context) (map[string]map[string]id.R
 }
 
 // showGroup brings one group up to date.
-func (s *session) showGroup(ctx context.Context, shelf shelf, stored []database.Group, group database.Group, shown map[string]id.RoomID) error {
+func (s *session) showGroup(ctx context.Context, shelf shelf, stored []database.Group, group database.Group, contacts []msn.Contact, shown map[string]id.RoomID) error {
 	g := s.groups
 	group.Login = g.login
 	var before database.Group
@@ -245,7 +246,7 @@ func (s *session) showGroup(ctx context.Context, shelf shelf, stored []database.
 		clear(shown)
 	}
 	wanted := make(map[string]id.RoomID)
-	for _, contact := range s.msn.Contacts() {
+	for _, contact := range contacts {
 		if contact.On(msn.ForwardList) && slices.Contains(contact.Groups, group.ID) {
 			if chat := s.chatWith(ctx, contact.Passport); chat != "" {
 				wanted[contact.Passport] = chat
@@ -408,12 +409,12 @@ func (s *session) regroup(ctx context.Context, passport, group string, in bool) 
 }
 
 // undoMove makes the sub-space again what it was.
-func (s *session) undoMove(ctx context.Context, space *bridgev2.Portal, child id.RoomID, in bool) {
+func (c *Client) undoMove(ctx context.Context, space *bridgev2.Portal, child id.RoomID, in bool) {
 	content := &event.SpaceChildEventContent{}
 	if !in {
-		content.Via = []string{s.conn.br.Matrix.ServerName()}
+		content.Via = []string{c.conn.br.Matrix.ServerName()}
 	}
-	if _, err := s.conn.br.Bot.SendState(ctx, space.MXID, event.StateSpaceChild, child.String(), &event.Content{Parsed: content}, time.Time{}); err != nil {
+	if _, err := c.conn.br.Bot.SendState(ctx, space.MXID, event.StateSpaceChild, child.String(), &event.Content{Parsed: content}, time.Time{}); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to undo a change in the sub-space of a contact group")
 	}
 }
@@ -445,9 +446,8 @@ func (c *Connector) heardSpaceChild(ctx context.Context, space id.RoomID, sender
 	if err == nil {
 		err = errors.New("too much waits already")
 	}
-	away := &session{Client: client}
-	away.tell(ctx, fmt.Sprintf("The group %s stays as it was: %s", cell(portal.Name), reason(err)))
-	away.undoMove(ctx, portal, child, in)
+	client.tell(ctx, fmt.Sprintf("The group %s stays as it was: %s", cell(portal.Name), reason(err)))
+	client.undoMove(ctx, portal, child, in)
 }
 
 // group finds a contact group of the service by the random part of its room.

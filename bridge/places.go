@@ -23,10 +23,10 @@ func (s *session) placesChanged(places []msn.Endpoint) {
 			now[p.ID] = placeName(p)
 		}
 	}
-	s.placesMu.Lock()
+	s.seenMu.Lock()
 	before := s.places
 	s.places = now
-	s.placesMu.Unlock()
+	s.seenMu.Unlock()
 	if before == nil || !s.conn.Config.Places.Notices { // those that were there already are no news
 		return
 	}
