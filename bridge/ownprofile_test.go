@@ -27,7 +27,7 @@ func (p *person) sees(after int, want []byte) (seen int) {
 			return false
 		}
 		object = changed.Presence.Object
-		return object == nil || object.SHA1D == sha1dOf(want)
+		return object == nil || object.SHA1D == msn.SHA1D(want)
 	})
 	if object == nil {
 		return p.seen()

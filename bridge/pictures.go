@@ -2,9 +2,7 @@ package bridge
 
 import (
 	"context"
-	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"strings"
 	"sync"
@@ -85,7 +83,7 @@ func (p *pictures) uri(ctx context.Context, sha1d string, fetch func(context.Con
 		if err != nil {
 			return "", err
 		}
-		if got := sha1dOf(data); got != sha1d {
+		if got := msn.SHA1D(data); got != sha1d {
 			return "", fmt.Errorf("%w: its hash is %s", msn.ErrObjectMismatch, got)
 		}
 		shown, mimeType, err := forMatrix(data)
@@ -169,10 +167,4 @@ func (p *pictures) hang(ctx context.Context, room *bridgev2.Portal, ghost *bridg
 	if err := room.Save(ctx); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to store the picture of a room")
 	}
-}
-
-// sha1dOf is what MSN knows data by.
-func sha1dOf(data []byte) string {
-	sum := sha1.Sum(data)
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

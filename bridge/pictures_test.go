@@ -395,7 +395,7 @@ func TestBadPictures(t *testing.T) {
 		data []byte
 		lie  func(o *msn.MSNObject) // about what is offered; nil tells the truth
 	}{
-		"another hash": {good, func(o *msn.MSNObject) { o.SHA1D = sha1dOf([]byte("x")) }}, // which is never served
+		"another hash": {good, func(o *msn.MSNObject) { o.SHA1D = msn.SHA1D([]byte("x")) }}, // which is never served
 		"more bytes":   {good, func(o *msn.MSNObject) { o.Size++ }},
 		"fewer bytes":  {good, func(o *msn.MSNObject) { o.Size -= 10 }},
 		"no bytes":     {good, func(o *msn.MSNObject) { o.Size = 0 }},
@@ -459,12 +459,12 @@ func TestHashOfPicture(t *testing.T) {
 	}
 	page := []byte("<html></html>")
 	for range 3 {
-		if err := get(sha1dOf(page), page); !errors.Is(err, errNoPicture) {
+		if err := get(msn.SHA1D(page), page); !errors.Is(err, errNoPicture) {
 			t.Errorf("a page: %v", err)
 		}
 	}
 	for range 3 {
-		if err := get(sha1dOf(tile(t, 1)), tile(t, 1)); err != nil {
+		if err := get(msn.SHA1D(tile(t, 1)), tile(t, 1)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -481,7 +481,7 @@ func TestOneFetchForAll(t *testing.T) {
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			_, err := h.conn.pictures.uri(t.Context(), sha1dOf(data), func(context.Context) ([]byte, error) {
+			_, err := h.conn.pictures.uri(t.Context(), msn.SHA1D(data), func(context.Context) ([]byte, error) {
 				if fetches.Add(1) == 1 {
 					return nil, errors.New("lost")
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +88,7 @@ func (s *pictureSync) stir() {
 func (s *pictureSync) see(passport string, o *msn.MSNObject) {
 	sha1d := ""
 	if o != nil {
-		sha1d = strings.ReplaceAll(o.SHA1D, " ", "+") // badly encoded objects have blanks there
+		sha1d = o.DataHash()
 		if o.Type != msn.ObjectDisplayPicture || sha1d == "" || o.Size <= 0 || o.Size > msn.MaxObject {
 			return // nothing that could be shown; what was seen before stays
 		}
@@ -366,7 +365,7 @@ func (s *pictureSync) find(ctx context.Context, passport string) {
 	}
 	data, err := s.tile(ctx, passport)
 	var uri id.ContentURIString
-	sha1d := sha1dOf(data)
+	sha1d := msn.SHA1D(data)
 	if err == nil && len(data) > 0 {
 		uri, err = s.uri(ctx, sha1d, func(context.Context) ([]byte, error) { return data, nil })
 	}

@@ -51,16 +51,24 @@ var (
 // maxObjectText bounds the text of one object. Real ones have about 250 bytes, 1000 percent-encoded.
 const maxObjectText = 16 << 10
 
+// SHA1D is what data is known by: its hash, in base64 (p2p.md 2).
+func SHA1D(data []byte) string {
+	sum := sha1.Sum(data)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// DataHash is the object's SHA1D as [SHA1D] writes it: badly encoded objects have blanks in it.
+func (o MSNObject) DataHash() string { return strings.ReplaceAll(o.SHA1D, " ", "+") }
+
 // NewMSNObject describes data, with both hashes. Location is a file name token.
 func NewMSNObject(creator string, typ int, location, friendly string, data []byte) MSNObject {
-	sum := sha1.Sum(data)
 	o := MSNObject{
 		Creator:  attributeText(creator),
 		Size:     len(data),
 		Type:     typ,
 		Location: attributeText(location),
 		Friendly: friendly,
-		SHA1D:    base64.StdEncoding.EncodeToString(sum[:]),
+		SHA1D:    SHA1D(data),
 	}
 	o.SHA1C = o.sha1c()
 	return o

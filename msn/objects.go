@@ -2,8 +2,6 @@ package msn
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -106,7 +104,7 @@ func (t *transfers) served(text string) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	data, ok := t.offered[strings.ReplaceAll(o.SHA1D, " ", "+")] // badly encoded objects have blanks there
+	data, ok := t.offered[o.DataHash()]
 	return data, ok
 }
 
@@ -166,10 +164,9 @@ func (c *Client) FetchObject(ctx context.Context, from string, o MSNObject) ([]b
 	}
 }
 
-// check compares data with what the object says of it.
+// check is [MSNObject.Verify] for what was asked for by this very text: blanks stand for +, and nothing else is taken.
 func (o MSNObject) check(data []byte) error {
-	sum := sha1.Sum(data)
-	if hash := base64.StdEncoding.EncodeToString(sum[:]); hash != strings.ReplaceAll(o.SHA1D, " ", "+") {
+	if SHA1D(data) != o.DataHash() {
 		return fmt.Errorf("%w: its hash is another", ErrObjectMismatch)
 	}
 	if len(data) != o.Size {
