@@ -47,7 +47,7 @@ type Connector struct {
 	presence *presenceKeeper
 	health   *health
 	people   people
-	names    ghostNames
+	ghosts   ghosts
 	pictures pictures
 	profiles profilePort
 	quiet    time.Duration // how long a user's profile must have rested before it is read
@@ -86,8 +86,8 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	br.Config.DeduplicateMatrixMessages = true
 	c.health = healthOn(br.Matrix)
 	c.people.init()
-	c.names.init()
-	c.pictures.init(br, c.db, &c.names)
+	c.ghosts.init(br)
+	c.pictures.init(br, c.db, &c.ghosts)
 	c.metrics = newMetrics()
 	c.metrics.registry.MustRegister(stateOfAll{c})
 	if br.Config.BridgeStatusNotices == "errors" { // standing.go says the same in words, once, and with a ping

@@ -25,7 +25,7 @@ const keptPictures = 20000
 type pictures struct {
 	db     *database.Database
 	br     *bridgev2.Bridge
-	ghosts *ghostNames   // whose locks guard ghosts
+	ghosts *ghosts
 	pause  time.Duration // between two fetches from the same contact
 
 	mu       sync.Mutex
@@ -33,7 +33,7 @@ type pictures struct {
 	bad      map[string]error         // what came as promised and is no picture
 }
 
-func (p *pictures) init(br *bridgev2.Bridge, db *database.Database, ghosts *ghostNames) {
+func (p *pictures) init(br *bridgev2.Bridge, db *database.Database, ghosts *ghosts) {
 	p.br, p.db, p.ghosts, p.pause = br, db, ghosts, picturePause
 	p.underway, p.bad = make(map[string]chan struct{}), make(map[string]error)
 }
@@ -118,53 +118,13 @@ func (p *pictures) has(ctx context.Context, ghostID networkid.UserID, sha1d stri
 	return string(ghost.AvatarID) == sha1d && (sha1d == "" || ghost.AvatarSet && ghost.AvatarMXC != "")
 }
 
-// give gives a ghost a picture that is on Matrix; "" takes it away. bridgev2 does not lock ghosts: they are changed by one
-// goroutine at a time, like their names.
+// give gives a ghost, and the rooms that bear its picture, one that is on Matrix; "" takes it away.
 func (p *pictures) give(ctx context.Context, ghostID networkid.UserID, sha1d string, uri id.ContentURIString) {
-	lock := p.ghosts.locks.of(string(ghostID))
-	lock.Lock()
-	defer lock.Unlock()
-	ghost, err := p.br.GetGhostByID(ctx, ghostID)
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to get a ghost to give it a picture")
-		return
-	}
 	avatar := &bridgev2.Avatar{ID: networkid.AvatarID(sha1d), MXC: uri, Hash: sha256.Sum256([]byte(sha1d))}
 	if sha1d == "" {
 		avatar = &bridgev2.Avatar{Remove: true}
 	}
-	rooms := p.directRooms(ctx, ghostID)
-	ghost.UpdateInfo(ctx, &bridgev2.UserInfo{Avatar: avatar, ExtraUpdates: func(ctx context.Context, ghost *bridgev2.Ghost) bool {
-		for _, room := range rooms {
-			p.hang(ctx, room, ghost)
-		}
-		return false
-	}})
-}
-
-// directRooms lists the rooms between two with a ghost. bridgev2 changes their pictures by itself, in goroutines of its own,
-// but forgets to store that; those of an earlier change have ended when this returns.
-func (p *pictures) directRooms(ctx context.Context, ghostID networkid.UserID) []*bridgev2.Portal {
-	all, err := p.br.GetDMPortalsWith(ctx, ghostID)
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to find the rooms with a ghost")
-	}
-	var rooms []*bridgev2.Portal
-	for _, room := range all {
-		if room.MXID != "" {
-			rooms = append(rooms, room)
-			_ = room.UpdateMatrixRoomID(ctx, room.MXID, bridgev2.UpdateMatrixRoomIDParams{}) // waits for the lock and changes nothing
-		}
-	}
-	return rooms
-}
-
-// hang gives a room between two the picture of its ghost, and stores that, so that bridgev2 finds nothing left to do.
-func (p *pictures) hang(ctx context.Context, room *bridgev2.Portal, ghost *bridgev2.Ghost) {
-	if !room.UpdateInfoFromGhost(ctx, ghost) {
-		return
-	}
-	if err := room.Save(ctx); err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to store the picture of a room")
-	}
+	await(ctx, p.ghosts.change(ctx, ghostID, func(ctx context.Context, ghost *bridgev2.Ghost) {
+		alter(ctx, ghost, &bridgev2.UserInfo{Avatar: avatar})
+	}))
 }
