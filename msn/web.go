@@ -172,7 +172,7 @@ func (w *web) do(ctx context.Context, call func(ctx context.Context) error) erro
 	before := w.given
 	w.mu.Unlock()
 	err := call(ctx)
-	if stale(err) {
+	if errors.Is(err, soap.ErrStaleTicket) {
 		if failed := w.renew(ctx, before); failed != nil {
 			return fmt.Errorf("%w (%w)", serviceError(err), failed)
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/abch"
 	"github.com/matrix-msn/matrix-msn/msn/internal/oim"
 	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
-	"github.com/matrix-msn/matrix-msn/msn/internal/storage"
 	"github.com/matrix-msn/matrix-msn/msn/internal/tickets"
 )
 
@@ -50,17 +49,10 @@ var serviceMeanings = meanings{
 	{abch.ErrGroupExists, ErrNameTaken},
 	{abch.ErrNameTooLong, ErrTooLong},
 	{abch.ErrTooMany, ErrListFull},
-	{abch.ErrThrottled, ErrTooFast},
-	{abch.ErrUnsupported, ErrUnsupported},
-	{abch.ErrStaleTicket, ErrStaleTicket},
-	{abch.ErrSessionLost, ErrSessionLost},
-	{oim.ErrStaleTicket, ErrStaleTicket},
-	{storage.ErrStaleTicket, ErrStaleTicket},
-	{oim.ErrUnsupported, ErrUnsupported},
-	{storage.ErrUnsupported, ErrUnsupported},
-	{oim.ErrSessionLost, ErrSessionLost},
-	{storage.ErrSessionLost, ErrSessionLost},
-	{oim.ErrThrottled, ErrTooFast},
+	{soap.ErrThrottled, ErrTooFast},
+	{soap.ErrUnsupported, ErrUnsupported},
+	{soap.ErrStaleTicket, ErrStaleTicket},
+	{soap.ErrSessionLost, ErrSessionLost},
 	{oim.ErrRefused, ErrContactBlocked},
 }
 
@@ -83,9 +75,4 @@ func serviceError(err error) error {
 		return &ServiceError{ErrServiceTrouble, err}
 	}
 	return err
-}
-
-// stale tells whether a service wants a new ticket.
-func stale(err error) bool {
-	return errors.Is(err, abch.ErrStaleTicket) || errors.Is(err, oim.ErrStaleTicket) || errors.Is(err, storage.ErrStaleTicket)
 }

@@ -61,7 +61,7 @@ func (b *Book) call(ctx context.Context, r request) error {
 		url = b.Sharing
 	}
 	if url == "" {
-		return fmt.Errorf("%s: no URL is configured: %w", r.action, ErrUnsupported)
+		return fmt.Errorf("%s: no URL is configured: %w", r.action, soap.ErrUnsupported)
 	}
 	var key cacheKey
 	ticket, cookie := b.secrets()
@@ -92,7 +92,7 @@ func (b *Book) call(ctx context.Context, r request) error {
 	if key.changed {
 		b.keep(url, key.value)
 	}
-	return meaning(err, ticket, cookie)
+	return refusals.Explain(err, ticket, cookie)
 }
 
 // secrets are the ticket, or the cookie in its place.

@@ -90,7 +90,7 @@ func (b *Book) ManageWLConnection(ctx context.Context, circleID, contactID strin
 		refused.Status = status.Status
 	}
 	ticket, cookie := b.secrets()
-	return meaning(refused, ticket, cookie)
+	return refusals.Explain(refused, ticket, cookie)
 }
 
 // BreakConnection ends what ManageWLConnection has made: with the id of a circle and of one's own entry in its

@@ -18,8 +18,8 @@ func TestErrors(t *testing.T) {
 		"ABDoesNotExist": ErrNoBook, "InvalidPassportUser": ErrUnknownAccount, "UserDoesNotExist": ErrUnknownAccount,
 		"BadEmailArgument": ErrBadAddress, "EmailDomainIsFederated": ErrFederated, "FederatedQueryFailure": ErrFederated,
 		"ContactDoesNotExist": ErrNotThere, "GroupDoesNotExist": ErrNotThere, "GroupAlreadyExists": ErrGroupExists,
-		"BadArgumentLength": ErrNameTooLong, "PassportAuthFail": ErrStaleTicket, "RequestLimitReached": ErrThrottled,
-		"Forbidden": ErrUnsupported, "FullSyncRequired": ErrFullSync, "abdoesnotexist": ErrNoBook,
+		"BadArgumentLength": ErrNameTooLong, "PassportAuthFail": soap.ErrStaleTicket, "RequestLimitReached": soap.ErrThrottled,
+		"Forbidden": soap.ErrUnsupported, "FullSyncRequired": ErrFullSync, "abdoesnotexist": ErrNoBook,
 	} {
 		for _, status := range []int{200, 500} {
 			b, _ := open(fault(status, code, "Something"))
@@ -34,10 +34,10 @@ func TestErrors(t *testing.T) {
 		answer answer
 		want   error
 	}{
-		"faultcode": {answer{status: 500, body: envelope("", `<soap:Fault><faultcode>q0:BadContextToken</faultcode><faultstring>x</faultstring></soap:Fault>`)}, ErrStaleTicket},
-		"text":      {answer{body: envelope("", `<soap:Fault><faultstring>API ABFindAll no longer supported</faultstring></soap:Fault>`)}, ErrUnsupported},
-		"403":       {answer{status: 403}, ErrSessionLost},
-		"403 page":  {answer{status: 403, body: "<html><body>403: Forbidden</body></html>"}, ErrSessionLost},
+		"faultcode": {answer{status: 500, body: envelope("", `<soap:Fault><faultcode>q0:BadContextToken</faultcode><faultstring>x</faultstring></soap:Fault>`)}, soap.ErrStaleTicket},
+		"text":      {answer{body: envelope("", `<soap:Fault><faultstring>API ABFindAll no longer supported</faultstring></soap:Fault>`)}, soap.ErrUnsupported},
+		"403":       {answer{status: 403}, soap.ErrSessionLost},
+		"403 page":  {answer{status: 403, body: "<html><body>403: Forbidden</body></html>"}, soap.ErrSessionLost},
 	} {
 		b, _ := open(c.answer)
 		if _, err := b.FindAll(t.Context(), "Initial"); !errors.Is(err, c.want) {
@@ -230,7 +230,7 @@ func TestRedirect(t *testing.T) {
 func TestNoURL(t *testing.T) {
 	b := &Book{Caller: &soap.Caller{}}
 	_, err := b.FindMembership(t.Context(), "Initial")
-	if add := b.Add(t.Context(), "alice@example.com"); !errors.Is(err, ErrUnsupported) || !errors.Is(add, ErrUnsupported) {
+	if add := b.Add(t.Context(), "alice@example.com"); !errors.Is(err, soap.ErrUnsupported) || !errors.Is(add, soap.ErrUnsupported) {
 		t.Errorf("%v, %v", err, add)
 	}
 }

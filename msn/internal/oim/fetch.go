@@ -37,7 +37,7 @@ func (f *Fetcher) call(ctx context.Context, action string, body func(*soap.Write
 		},
 		OnBody: read,
 	})
-	return meaning(err, t, p)
+	return explain(err, t, p)
 }
 
 // Metadata asks which messages wait. There is a service that fails at an empty question, and is asked again with
@@ -48,9 +48,9 @@ func (f *Fetcher) Metadata(ctx context.Context) (MailData, error) {
 	var status *soap.StatusError
 	var fault *soap.Fault
 	plain := errors.As(err, &status) && status.Status == http.StatusInternalServerError
-	if plain || errors.As(err, &fault) && !errors.Is(err, ErrStaleTicket) {
+	if plain || errors.As(err, &fault) && !errors.Is(err, soap.ErrStaleTicket) {
 		again, second := f.metadata(ctx, func(w *soap.Writer) { w.Element("alsoMarkAsRead", "false") })
-		if second == nil || len(again.Messages) > 0 || errors.Is(second, ErrStaleTicket) {
+		if second == nil || len(again.Messages) > 0 || errors.Is(second, soap.ErrStaleTicket) {
 			data, err = again, second
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
 )
 
 // TestFetch asks, fetches and deletes.
@@ -105,12 +107,12 @@ func TestFetchFails(t *testing.T) {
 		want   error
 		asked  int
 	}{
-		"lost":        {answer{403, ""}, ErrSessionLost, 1},
-		"stale":       {refusal("PassportAuthFail", ""), ErrStaleTicket, 1},
+		"lost":        {answer{403, ""}, soap.ErrSessionLost, 1},
+		"stale":       {refusal("PassportAuthFail", ""), soap.ErrStaleTicket, 1},
 		"trouble":     {answer{500, "500 Internal Server Error"}, nil, 2},
 		"unavailable": {answer{503, ""}, nil, 1},
 		"schema":      {echo, nil, 2},
-		"OK fault":    {answer{200, envelope("<soap:Fault><faultcode>soap:Client</faultcode><detail><errorcode>Forbidden</errorcode></detail></soap:Fault>")}, ErrUnsupported, 2},
+		"OK fault":    {answer{200, envelope("<soap:Fault><faultcode>soap:Client</faultcode><detail><errorcode>Forbidden</errorcode></detail></soap:Fault>")}, soap.ErrUnsupported, 2},
 		"a page":      {answer{200, "<html></html>"}, nil, 1},
 	} {
 		d := &desk{answers: slicesOf(tc.answer, 2)}

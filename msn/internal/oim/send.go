@@ -80,7 +80,7 @@ func (s *Sender) Send(ctx context.Context, to, text, runID string, sequence int)
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, ErrThrottled):
+		case errors.Is(err, soap.ErrThrottled):
 			s.next = time.Now().Add(throttled)
 		case !errors.As(err, &fault) || challengeOf(fault) == "":
 			return fmt.Errorf("leave a message: %w", err)
@@ -132,7 +132,7 @@ func (s *Sender) try(ctx context.Context, to, text, runID string, sequence int) 
 			w.Element("Content", content(text, runID, number), "xmlns", oimNamespace)
 		},
 	})
-	return meaning(err, ticket, s.lockKey)
+	return explain(err, ticket, s.lockKey)
 }
 
 // content is the message as a mail.

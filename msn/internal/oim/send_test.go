@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/matrix-msn/matrix-msn/msn/internal/soap"
 )
 
 // TestSend answers the challenge once, keeps the key, and waits where it must.
@@ -63,13 +65,13 @@ func TestSendFails(t *testing.T) {
 	}{
 		{[]answer{refusal("SystemUnavailable", "")}, ErrRefused},
 		{[]answer{refusal("InvalidContent", "")}, ErrContent},
-		{[]answer{refusal("BadContextToken", "")}, ErrStaleTicket},
-		{[]answer{refusal("AuthenticationFailed", "<RequiredAuthPolicy>MBI_SSL</RequiredAuthPolicy>")}, ErrStaleTicket},
-		{slicesOf(refusal("SenderThrottleLimitExceeded", ""), attempts), ErrThrottled},
+		{[]answer{refusal("BadContextToken", "")}, soap.ErrStaleTicket},
+		{[]answer{refusal("AuthenticationFailed", "<RequiredAuthPolicy>MBI_SSL</RequiredAuthPolicy>")}, soap.ErrStaleTicket},
+		{slicesOf(refusal("SenderThrottleLimitExceeded", ""), attempts), soap.ErrThrottled},
 		{slicesOf(refusal("AuthenticationFailed", "<LockKeyChallenge>1</LockKeyChallenge>"), attempts), ErrLockKey},
-		{slicesOf(refusal("AuthenticationFailed", "<TweenerChallenge>ct=1</TweenerChallenge><LockKeyChallenge>1</LockKeyChallenge>"), 2), ErrStaleTicket},
-		{[]answer{{403, ""}}, ErrSessionLost},
-		{[]answer{{200, envelope("<soap:Fault><faultcode>soap:Client</faultcode><faultstring>API Store2 no longer supported</faultstring></soap:Fault>")}}, ErrUnsupported},
+		{slicesOf(refusal("AuthenticationFailed", "<TweenerChallenge>ct=1</TweenerChallenge><LockKeyChallenge>1</LockKeyChallenge>"), 2), soap.ErrStaleTicket},
+		{[]answer{{403, ""}}, soap.ErrSessionLost},
+		{[]answer{{200, envelope("<soap:Fault><faultcode>soap:Client</faultcode><faultstring>API Store2 no longer supported</faultstring></soap:Fault>")}}, soap.ErrUnsupported},
 		{[]answer{refusal("InvalidContent", "<errorcode>TICKET</errorcode>")}, ErrContent},
 		{[]answer{
 			refusal("AuthenticationFailed", "<LockKeyChallenge>1</LockKeyChallenge>"),
@@ -142,7 +144,7 @@ func TestSendWaits(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), throttled/2)
 		defer cancel()
 		err := sender(d).Send(ctx, "bob@example.com", "x", "r", 1)
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrThrottled) {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, soap.ErrThrottled) {
 			t.Errorf("throttled until the end: %v", err)
 		}
 	})

@@ -62,7 +62,7 @@ func (s *Store) SetPicture(ctx context.Context, p Profile, mimeType string, data
 		return fmt.Errorf("store the picture, said to be %.40q: %w", mimeType, err)
 	}
 	made, err := s.createDocument(ctx, data)
-	if p.PhotoID != "" && (errors.Is(err, ErrExists) || errors.Is(err, ErrUnsupported)) {
+	if p.PhotoID != "" && (errors.Is(err, ErrExists) || errors.Is(err, soap.ErrUnsupported)) {
 		made, err = p.PhotoID, s.updateDocument(ctx, p, data)
 	}
 	if err != nil {

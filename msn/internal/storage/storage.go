@@ -72,7 +72,7 @@ func (s *Store) call(ctx context.Context, action, scenario string, body func(*so
 		},
 		OnBody: read,
 	})
-	return meaning(err, ticket)
+	return refusals.Explain(err, ticket)
 }
 
 // alias writes the handle of what belongs to the account.

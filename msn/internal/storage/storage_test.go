@@ -129,8 +129,8 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestRefusals gives refusals their meaning, and keeps the ticket to itself that some of them repeat.
 func TestRefusals(t *testing.T) {
 	for code, want := range map[string]error{
-		"ItemDoesNotExist": ErrNoProfile, "ItemAlreadyExists": ErrExists, "PassportAuthFail": ErrStaleTicket, "BadContextToken": ErrStaleTicket,
-		"AccessDenied": ErrDenied, "Forbidden": ErrUnsupported, "t=SECRET&amp;p=": nil, "SECRET": nil,
+		"ItemDoesNotExist": ErrNoProfile, "ItemAlreadyExists": ErrExists, "PassportAuthFail": soap.ErrStaleTicket, "BadContextToken": soap.ErrStaleTicket,
+		"AccessDenied": ErrDenied, "Forbidden": soap.ErrUnsupported, "t=SECRET&amp;p=": nil, "SECRET": nil,
 	} {
 		for _, status := range []int{200, 500} {
 			s, _ := service(t, map[string]func(string) (int, string){"GetProfile": func(string) (int, string) {
@@ -148,7 +148,7 @@ func TestRefusals(t *testing.T) {
 		status int
 		body   string
 		want   error
-	}{{403, "", ErrSessionLost}, {500, "Server got itself in trouble", nil}, {200, "", nil}} {
+	}{{403, "", soap.ErrSessionLost}, {500, "Server got itself in trouble", nil}, {200, "", nil}} {
 		s, _ := service(t, map[string]func(string) (int, string){"UpdateProfile": func(string) (int, string) { return tc.status, tc.body }})
 		if err := s.Update(t.Context(), Profile{}, "a", "b"); err == nil || tc.want != nil && !errors.Is(err, tc.want) {
 			t.Errorf("%d: %v", tc.status, err)
