@@ -293,7 +293,7 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
-	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = s.createRoom, s.nameGhost, c.tellRooms, s.sortGroups
+	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = c.createRoom, c.nameGhost, c.tellRooms, s.sortGroups
 	wantStatus, wantText := c.own.want()
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = personalOf(wantText)

@@ -92,23 +92,25 @@ func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key netwo
 	return made, nil
 }
 
-// createRoom makes a contact's room, if there is none.
-func (s *session) createRoom(ctx context.Context, passport string) (made bool, err error) {
-	s.ensureGhost(ctx, passport, "")
-	key := directKey(s.login.ID, s.server, passport)
-	if made, err = s.rooms.ensure(ctx, s.login, key); made {
+// makeRoom makes a room, if there is none, and puts it where the contact list has it.
+func (c *Client) makeRoom(ctx context.Context, key networkid.PortalKey) (made bool, err error) {
+	made, err = c.rooms.ensure(ctx, c.login, key)
+	if s := c.current.Load(); s != nil && made {
 		s.roomMade(key)
 	}
 	return made, err
 }
 
+// createRoom makes a contact's room, if there is none.
+func (c *Client) createRoom(ctx context.Context, passport string) (made bool, err error) {
+	c.ensureGhost(ctx, passport, "")
+	return c.makeRoom(ctx, directKey(c.login.ID, c.server, passport))
+}
+
 // ensureRoom is for events that must not be lost: if the room cannot be made now, bridgev2 tries again with
 // the event.
 func (c *Client) ensureRoom(ctx context.Context, key networkid.PortalKey) (made bool) {
-	made, err := c.rooms.ensure(ctx, c.login, key)
-	if s := c.current.Load(); s != nil && made {
-		s.roomMade(key)
-	}
+	made, err := c.makeRoom(ctx, key)
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Object("portal_key", key).Msg("Failed to make a room for an event")
 	}
