@@ -49,6 +49,7 @@ type homeserver struct {
 	count    int
 	changed  chan struct{}
 	onSend   func(sent)
+	refuse   map[id.RoomID]error // of messages
 }
 
 type room struct {
@@ -281,6 +282,12 @@ func (i *intent) GetMXID() id.UserID   { return i.user }
 func (i *intent) IsDoublePuppet() bool { return false }
 
 func (i *intent) SendMessage(_ context.Context, roomID id.RoomID, kind event.Type, content *event.Content, _ *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
+	i.hs.mu.Lock()
+	refused := i.hs.refuse[roomID]
+	i.hs.mu.Unlock()
+	if refused != nil {
+		return nil, refused
+	}
 	return &mautrix.RespSendEvent{EventID: i.hs.put(roomID, i.user, kind, content)}, nil
 }
 

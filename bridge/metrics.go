@@ -31,7 +31,7 @@ type metrics struct {
 	reconnects prometheus.Counter     // sign-ins after a session that ended
 	errors     *prometheus.CounterVec // messages to MSN that failed, by kind
 	toMSN      prometheus.Histogram   // from the call to MSN's acknowledgement
-	toMatrix   prometheus.Histogram   // from MSN's message to its place on Matrix
+	toMatrix   prometheus.Histogram   // from MSN's message to its place in the room
 }
 
 // The values of the labels of metrics.messages.
@@ -41,7 +41,6 @@ const (
 
 	outcomeSent   = "sent"
 	outcomeFailed = "failed"
-	outcomeQueued = "queued"
 )
 
 func newMetrics() *metrics {
@@ -54,7 +53,7 @@ func newMetrics() *metrics {
 			Name: "matrix_msn_sign_in_endings_total", Help: "Sign-ins to MSN that ended or failed, by reason.",
 		}, []string{"reason"}),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "matrix_msn_messages_total", Help: "Messages by direction (to_msn, to_matrix) and outcome (sent, failed, queued).",
+			Name: "matrix_msn_messages_total", Help: "Messages by direction (to_msn, to_matrix) and outcome (sent, failed).",
 		}, []string{"direction", "outcome"}),
 	}
 	m.reconnects = prometheus.NewCounter(prometheus.CounterOpts{
@@ -68,7 +67,7 @@ func newMetrics() *metrics {
 		Name: "matrix_msn_to_msn_seconds", Help: "Time until MSN acknowledged a message from Matrix.", Buckets: buckets,
 	})
 	m.toMatrix = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "matrix_msn_to_matrix_seconds", Help: "Time until a message from MSN was handled by the Matrix side.", Buckets: buckets,
+		Name: "matrix_msn_to_matrix_seconds", Help: "Time until a message from MSN was on Matrix.", Buckets: buckets,
 	})
 	m.registry.MustRegister(m.signedIn, m.endings, m.messages, m.reconnects, m.errors, m.toMSN, m.toMatrix)
 	return m
@@ -84,6 +83,16 @@ func (m *metrics) delivered(err error, took time.Duration) {
 		m.toMSN.Observe(took.Seconds())
 	}
 	m.messages.WithLabelValues(toMSN, outcome).Inc()
+}
+
+// landed counts a message to Matrix, and how long it took.
+func (m *metrics) landed(ok bool, took time.Duration) {
+	outcome := outcomeFailed
+	if ok {
+		outcome = outcomeSent
+		m.toMatrix.Observe(took.Seconds())
+	}
+	m.messages.WithLabelValues(toMatrix, outcome).Inc()
 }
 
 // metricsClose is how long a request for the figures may hold up the end.

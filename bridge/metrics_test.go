@@ -31,6 +31,8 @@ func TestMetrics(t *testing.T) {
 	m.signedIn.Inc()
 	m.delivered(nil, time.Second)
 	m.delivered(errors.New("no"), time.Second)
+	m.landed(true, time.Second)
+	m.landed(false, time.Second)
 	m.endings.WithLabelValues("msn-auth-failed").Inc()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get("http://" + addr + "/metrics")
@@ -46,6 +48,9 @@ func TestMetrics(t *testing.T) {
 		"matrix_msn_signed_in 1",
 		`matrix_msn_messages_total{direction="to_msn",outcome="sent"} 1`,
 		`matrix_msn_messages_total{direction="to_msn",outcome="failed"} 1`,
+		`matrix_msn_messages_total{direction="to_matrix",outcome="sent"} 1`,
+		`matrix_msn_messages_total{direction="to_matrix",outcome="failed"} 1`,
+		`matrix_msn_to_matrix_seconds_count 1`,
 		`matrix_msn_sign_in_endings_total{reason="msn-auth-failed"} 1`,
 		`matrix_msn_errors_total{kind="other"} 1`,
 		`matrix_msn_to_msn_seconds_count 1`,

@@ -10,8 +10,6 @@ import (
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/networkid"
-	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -77,25 +75,14 @@ func (s *session) offlineReceived(ctx context.Context, m msn.OfflineMessage) {
 	s.ensureRoom(ctx, key)
 	meta := s.event(bridgev2.RemoteEventMessage, key, m.From)
 	meta.CreatePortal, meta.Timestamp = true, m.At
-	meta.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { s.offlineHandled(ctx, portal, id, m.ID) }
-	s.conn.metrics.messages.WithLabelValues(toMatrix, outcomeQueued).Inc()
-	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
-		EventMeta: meta, ID: id, ConvertMessageFunc: s.convert,
-		Data: msn.MessageReceived{
-			From: m.From, FriendlyName: m.FriendlyName, At: m.At, Conversation: msn.With(m.From), Message: &msn.TextMessage{Text: m.Text},
-		},
-	})
-}
-
-// offlineHandled looks whether a message has arrived.
-func (s *session) offlineHandled(ctx context.Context, portal *bridgev2.Portal, id networkid.MessageID, waiting string) {
-	row, err := s.conn.br.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
-	switch {
-	case err != nil:
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to look for an offline message in the message table")
-	case row != nil:
-		s.offline.add(waiting)
+	e := msn.MessageReceived{
+		From: m.From, FriendlyName: m.FriendlyName, At: m.At, Conversation: msn.With(m.From), Message: &msn.TextMessage{Text: m.Text},
 	}
+	s.queueMessage(meta, id, e, func(_ context.Context, landed bool) {
+		if landed {
+			s.offline.add(m.ID)
+		}
+	})
 }
 
 // leaveOffline leaves a text with the service, for somebody who is away.

@@ -2,12 +2,15 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -126,4 +129,26 @@ func (h *house) measured(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// TestLostOnMatrix: what the homeserver refuses is counted, and the user reads it elsewhere.
+func TestLostOnMatrix(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room := h.room(bobMSN)
+	bob.writes(msn.With(aliceMSN), "first")
+	h.heard(room, ghostOf(bobMSN), "first")
+	h.hs.change(func() { h.hs.refuse = map[id.RoomID]error{room: mautrix.MForbidden} })
+	bob.writes(msn.With(aliceMSN), "a `*lost*` word")
+	h.told("it could not be brought into the room: ``a `*lost*` word``")
+	if _, err := bob.Send(t.Context(), msn.With(aliceMSN), &msn.Nudge{}); err != nil {
+		t.Fatal(err)
+	}
+	h.told("(bob@example.com) sent something that could not be brought into the room")
+	for outcome, n := range map[string]int{outcomeSent: 1, outcomeFailed: 2} {
+		if !h.measured("matrix_msn_messages_total", fmt.Sprintf(`value:"to_matrix"}label:{name:"outcome"value:%q}counter:{value:%d`, outcome, n)) {
+			t.Errorf("%d messages are not %s", n, outcome)
+		}
+	}
 }

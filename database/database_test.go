@@ -1,22 +1,54 @@
 package database
 
 import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	_ "github.com/lib/pq"
 	"go.mau.fi/util/dbutil"
 	_ "go.mau.fi/util/dbutil/litestream" // registers sqlite3-fk-wal
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
+// openMain opens an empty database: a file, or a schema of the PostgreSQL database that MSN_TEST_POSTGRES names as a URL.
 func openMain(t *testing.T) *dbutil.Database {
 	t.Helper()
-	main, err := dbutil.NewFromConfig("test", dbutil.Config{PoolConfig: dbutil.PoolConfig{
-		Type: "sqlite3-fk-wal", URI: "file:" + filepath.Join(t.TempDir(), "test.db") + "?_txlock=immediate", MaxOpenConns: 2,
-	}}, dbutil.NoopLogger)
+	pool := dbutil.PoolConfig{Type: "sqlite3-fk-wal", URI: "file:" + filepath.Join(t.TempDir(), "test.db") + "?_txlock=immediate", MaxOpenConns: 2}
+	if server := os.Getenv("MSN_TEST_POSTGRES"); server != "" {
+		pool.Type, pool.URI = "postgres", server
+		schema := "test_" + strings.ToLower(rand.Text())
+		main := connect(t, pool)
+		if _, err := main.Exec(t.Context(), "CREATE SCHEMA "+schema); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if _, err := main.Exec(context.Background(), "DROP SCHEMA "+schema+" CASCADE"); err != nil {
+				t.Error(err)
+			}
+		})
+		there, err := url.Parse(server)
+		if err != nil {
+			t.Fatal("MSN_TEST_POSTGRES is no URL")
+		}
+		query := there.Query()
+		query.Set("search_path", schema)
+		there.RawQuery = query.Encode()
+		pool.URI = there.String()
+	}
+	return connect(t, pool)
+}
+
+func connect(t *testing.T, pool dbutil.PoolConfig) *dbutil.Database {
+	t.Helper()
+	main, err := dbutil.NewFromConfig("test", dbutil.Config{PoolConfig: pool}, dbutil.NoopLogger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,10 +70,15 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// schema lists our tables as SQLite keeps them, without the way they were written.
+// schema lists our tables as the database keeps them, without the way they were written.
 func schema(t *testing.T, db *dbutil.Database) map[string]string {
 	t.Helper()
-	rows, err := db.Query(t.Context(), "SELECT name, sql FROM sqlite_master WHERE name LIKE 'msn_%'")
+	query := "SELECT name, sql FROM sqlite_master WHERE name LIKE 'msn_%'"
+	if db.Dialect == dbutil.Postgres {
+		query = `SELECT table_name || '.' || column_name, concat(data_type, ' ', is_nullable, ' ', column_default) FROM information_schema.columns
+			WHERE table_schema = current_schema() AND table_name LIKE 'msn_%'`
+	}
+	rows, err := db.Query(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,13 +100,7 @@ func schema(t *testing.T, db *dbutil.Database) map[string]string {
 // TestUpgrade comes to the schema of a new database from every older one, and loses nothing.
 func TestUpgrade(t *testing.T) {
 	fresh := schema(t, open(t).Database)
-	main, err := dbutil.NewFromConfig("test", dbutil.Config{PoolConfig: dbutil.PoolConfig{
-		Type: "sqlite3-fk-wal", URI: "file:" + filepath.Join(t.TempDir(), "old.db") + "?_txlock=immediate", MaxOpenConns: 2,
-	}}, dbutil.NoopLogger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = main.Close() })
+	main := openMain(t)
 	v1, err := os.ReadFile(filepath.Join("testdata", "v1.sql"))
 	if err != nil {
 		t.Fatal(err)

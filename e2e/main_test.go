@@ -61,14 +61,17 @@ func run(m *testing.M) (code int) {
 		counter = &requestCounter{}
 		defer counter.close()
 	}
+	edits := map[string]any{
+		"network.connect.per_second":    100,
+		"network.connect.backoff_first": "200ms",
+		"network.nudge.interval":        "10ms",
+		"logging.min_level":             "trace", // which must be as clean of secrets as the others
+	}
+	if server := os.Getenv("MSN_TEST_POSTGRES"); server != "" { // an empty database
+		edits["database.type"], edits["database.uri"] = "postgres", server
+	}
 	house, err = stage.Build(building, stage.Options{
-		Source: source, Folder: folder, Say: say, Registrations: []string{echo.registration}, Front: counter.front(),
-		Edits: map[string]any{
-			"network.connect.per_second":    100,
-			"network.connect.backoff_first": "200ms",
-			"network.nudge.interval":        "10ms",
-			"logging.min_level":             "trace", // which must be as clean of secrets as the others
-		},
+		Source: source, Folder: folder, Say: say, Registrations: []string{echo.registration}, Front: counter.front(), Edits: edits,
 	})
 	if err != nil {
 		return fail(errors.Join(err, echo.close()))
