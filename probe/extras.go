@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -35,6 +36,7 @@ var extras = []extra{
 	{"latency", "", latency},
 	{"picture", "There are no display pictures: contacts' pictures and yours are not shown.", picture},
 	{"groups", "Contact groups are not kept: users cannot sort their contacts.", groups},
+	{"request", "People are not asked when somebody adds them: contact requests do not reach users.", request},
 	{"contact", "The contact list cannot be changed as expected (names, blocks): changes made on Matrix may not stay.", contact},
 	{"places", "An account can be signed in at one place only: the bridge and another program sign each other out.", places},
 	{"profile", "There is no roaming profile: name, message and picture do not follow a user from program to program.", profile},
@@ -104,7 +106,7 @@ func contact(ctx context.Context, r *round, in *pair) (detail string, err error)
 	restore := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, putBack(restore, c, before, passport)) }()
 	if !before.On(msn.ForwardList) {
-		if _, err := c.AddContact(ctx, passport, ""); err != nil {
+		if _, err := add(ctx, r, in); err != nil {
 			return "", fmt.Errorf("add: %w", err)
 		}
 	}
@@ -125,6 +127,52 @@ func contact(ctx context.Context, r *round, in *pair) (detail string, err error)
 		return "", fmt.Errorf("block: the other still sees the account: %w", err)
 	}
 	return "add, rename, block, unblock", nil
+}
+
+// request adds the second account, which does not know the first and is asked, and declines.
+func request(ctx context.Context, r *round, in *pair) (detail string, err error) {
+	switch {
+	case !r.opt.changes:
+		return "", lacking("--allow-changes was not given")
+	case in.peer == nil:
+		return "", lacking("no second account was given")
+	}
+	c, passport := in.me.client, r.opt.peer.passport
+	before, _ := c.Contact(passport)
+	if before.On(msn.ForwardList) || decided(in.peer, r.opt.user.passport) {
+		return "", lacking("the two accounts know each other")
+	}
+	defer func() { err = errors.Join(err, putBack(context.WithoutCancel(ctx), c, before, passport)) }()
+	return add(ctx, r, in)
+}
+
+// decided tells whether somebody is allowed or blocked already, so that a request of theirs asks nothing.
+func decided(s *session, passport string) bool {
+	known, _ := s.client.Contact(passport)
+	return known.On(msn.AllowList) || known.On(msn.BlockList)
+}
+
+// add puts the second account on the list of the first. If it is asked it declines: what waited would hide the next request.
+func add(ctx context.Context, r *round, in *pair) (detail string, err error) {
+	asked, me := in.peer.client, r.opt.user.passport
+	asks := func(q msn.ContactRequest) bool { return strings.EqualFold(q.Passport, me) }
+	in.peer.forget()
+	if _, err := in.me.client.AddContact(ctx, r.opt.peer.passport, ""); err != nil || decided(in.peer, me) {
+		return "", err
+	}
+	if _, err := await(ctx, in.peer, asks); err != nil {
+		return "", fmt.Errorf("the other is not asked: %w", err)
+	}
+	err = asked.Decline(ctx, me)
+	switch {
+	case errors.Is(err, msn.ErrUnsupported):
+		return "asked; nothing can be declined in this version", nil
+	case err != nil:
+		return "", fmt.Errorf("decline: %w", err)
+	case slices.ContainsFunc(asked.Requests(), asks):
+		return "", errors.New("decline: the request is there still")
+	}
+	return "asked, declined", nil
 }
 
 // gone waits until somebody is not seen any more by a session; who never was is gone.

@@ -75,6 +75,13 @@ func (s *session) errEnded() error {
 	return s.err
 }
 
+// forget lets await see only what happens from now on.
+func (s *session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = nil
+}
+
 // await returns the first event, past or future, that want accepts.
 func await[E msn.Event](ctx context.Context, s *session, want func(E) bool) (E, error) {
 	var none E
