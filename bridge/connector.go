@@ -94,6 +94,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 		br.Config.BridgeStatusNotices = "none"
 	}
 	spacesOn(br.Matrix, c.heardSpaceChild)
+	c.followUpgrades()
 	c.quiet = profileQuiet
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -109,6 +110,19 @@ func (b *Bridge) token() (string, error) {
 		return "", fmt.Errorf("read %s: it has no as_token", b.Registration)
 	}
 	return registration.Token, nil
+}
+
+// Client acts as the bridge's bot, as an administrator who has the registration could.
+func (b *Bridge) Client(homeserver string) (*mautrix.Client, error) {
+	token, err := b.token()
+	if err != nil {
+		return nil, err
+	}
+	client, err := mautrix.NewClient(homeserver, b.Bot, token)
+	if err == nil {
+		client.SetAppServiceUserID = true
+	}
+	return client, err
 }
 
 // Start runs the bridge and waits until it answers and has reached the homeserver.
