@@ -53,6 +53,8 @@ type Connector struct {
 	quiet    time.Duration // how long a user's profile must have rested before it is read
 	metrics  *metrics
 
+	landingPauses []time.Duration
+
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
 }
@@ -95,7 +97,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	}
 	spacesOn(br.Matrix, c.heardSpaceChild)
 	c.followUpgrades()
-	c.quiet = profileQuiet
+	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)
 	if mx, ok := br.Matrix.(*matrix.Connector); ok && c.Config.DoublePuppet {

@@ -3,7 +3,6 @@ package bridge
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -194,49 +192,6 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 	})
 }
 
-// queueMessage hands a message to bridgev2. done hears whether it came to lie on Matrix, which the message table knows; of what is
-// not shown it hears nothing.
-func (s *session) queueMessage(meta simplevent.EventMeta, id networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
-	began, shown := time.Now(), true
-	meta.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
-		if !shown {
-			return
-		}
-		row, err := s.conn.br.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
-		if err != nil {
-			zerolog.Ctx(ctx).Err(err).Msg("Failed to look for a message in the message table")
-			return
-		}
-		s.conn.metrics.landed(row != nil, time.Since(began))
-		done(ctx, row != nil)
-	}
-	s.login.QueueRemoteEvent(&simplevent.Message[msn.MessageReceived]{
-		EventMeta: meta, Data: e, ID: id,
-		ConvertMessageFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
-			made, err := s.convert(ctx, portal, intent, e)
-			shown = !errors.Is(err, bridgev2.ErrIgnoringRemoteEvent)
-			return made, err
-		},
-	})
-}
-
-// maxLostText is how many characters of a message that did not reach its room the management room shows.
-const maxLostText = 2000
-
-// lostText is what the user reads instead of a message that could not be brought into its room.
-func (s *session) lostText(e msn.MessageReceived) string {
-	name, _ := s.displayName(e.From)
-	m, ok := e.Message.(*msn.TextMessage)
-	if !ok {
-		return fmt.Sprintf("%s (%s) sent something that could not be brought into the room. Ask them to send it again.", name, e.From)
-	}
-	text := []rune(m.Text)
-	if len(text) > maxLostText {
-		text = append(text[:maxLostText], '…')
-	}
-	return fmt.Sprintf("%s (%s) wrote, and it could not be brought into the room: %s", name, e.From, format.SafeMarkdownCode(string(text)))
-}
-
 // joined is somebody coming into a conversation. Between two that is no news; a group's room is made, or
 // its members are brought up to date.
 func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
@@ -316,6 +271,7 @@ func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
 	meta := s.event(bridgev2.RemoteEventMessage, key, e.Passport)
 	meta.CreatePortal, meta.Timestamp = true, time.Now()
 	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+		s.bringBack(ctx, portal)
 		if portal.MessageRequest {
 			return
 		}

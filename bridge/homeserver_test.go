@@ -204,6 +204,16 @@ func (hs *homeserver) GetPowerLevels(context.Context, id.RoomID) (*event.PowerLe
 	return &event.PowerLevelsEventContent{Users: map[id.UserID]int{botID: 9001}}, nil
 }
 
+// GetStateEvent knows one thing: whether there is such a room.
+func (hs *homeserver) GetStateEvent(_ context.Context, roomID id.RoomID, kind event.Type, _ string) (*event.Event, error) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.rooms[roomID] == nil {
+		return nil, mautrix.MForbidden
+	}
+	return &event.Event{RoomID: roomID, Type: kind}, nil
+}
+
 func (hs *homeserver) GetMembers(_ context.Context, roomID id.RoomID) (map[id.UserID]*event.MemberEventContent, error) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()

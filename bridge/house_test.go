@@ -123,6 +123,7 @@ func (h *house) start(change func(*Config)) {
 		BridgeStatusNotices: "none", // those for trouble are a data race in bridgev2
 	}, h.hs, h.conn, commands.NewProcessor)
 	h.conn.pictures.pause, h.conn.quiet = 5*time.Millisecond, 20*time.Millisecond
+	h.conn.landingPauses = []time.Duration{time.Millisecond, 5 * time.Millisecond}
 	ctx := h.br.Log.WithContext(t.Context())
 	if err := h.br.StartConnectors(ctx); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 	"github.com/matrix-msn/matrix-msn/msn/msntest"
@@ -163,4 +165,33 @@ func TestGhostKicked(t *testing.T) {
 	})
 	bob.writes(msn.With(aliceMSN), "still here")
 	h.heard(room, ghostOf(bobMSN), "still here")
+}
+
+// TestRoomDeleted writes from MSN after an administrator deleted the room, of which the bridge has not heard: there is another one.
+func TestRoomDeleted(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room := h.room(bobMSN)
+	h.hs.change(func() {
+		delete(h.hs.rooms, room)
+		h.hs.refuse = map[id.RoomID]error{room: mautrix.MForbidden}
+	})
+	bob.writes(msn.With(aliceMSN), "still here")
+	again := h.room(bobMSN)
+	h.heard(again, ghostOf(bobMSN), "still here")
+	h.goes(h.say(again, "so am I"))
+	bob.reads("so am I")
+}
+
+// TestRoomLeft writes from MSN after the user left the room: they are in it again.
+func TestRoomLeft(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room := h.room(bobMSN)
+	h.hs.change(func() { h.hs.rooms[room].members[alice] = &event.MemberEventContent{Membership: event.MembershipLeave} })
+	bob.writes(msn.With(aliceMSN), "still here")
+	h.heard(room, ghostOf(bobMSN), "still here")
+	h.hs.wait(t, "Alice to be invited", func() bool { return h.hs.rooms[room].members[alice].Membership.IsInviteOrJoin() })
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"maunium.net/go/mautrix"
@@ -55,4 +56,53 @@ func TestUpgradedRoom(t *testing.T) {
 	u.reads(t, mark, replacement, bob.Passport, "still there?")
 	u.says(t, replacement, "yes")
 	hears(t, bob, 0, u.passport, "yes")
+}
+
+// TestLostRooms takes a contact's room away in each way. The next text from MSN is seen nevertheless, and can be answered.
+func TestLostRooms(t *testing.T) {
+	t.Parallel()
+	admin, err := house.Homeserver.Administrator(t.Context(), "admin", "admin-password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bot, err := house.Bridge.Client(house.Homeserver.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, lose := range map[string]func(ctx context.Context, u *user, room id.RoomID, ghost id.UserID) error{
+		"left by the user": func(ctx context.Context, u *user, room id.RoomID, _ id.UserID) error {
+			_, err := u.LeaveRoom(ctx, room)
+			return err
+		},
+		"the contact put out": func(ctx context.Context, _ *user, room id.RoomID, ghost id.UserID) error {
+			_, err := bot.KickUser(ctx, room, &mautrix.ReqKickUser{UserID: ghost})
+			return err
+		},
+		"deleted by an administrator": func(ctx context.Context, _ *user, room id.RoomID, _ id.UserID) error {
+			_, err := admin.MakeRequest(ctx, "DELETE", admin.BuildURL(mautrix.BaseURLPath{"_synapse", "admin", "v1", "rooms", room}), map[string]bool{"purge": true}, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u, friends := signedIn(t, 0, "bob")
+			bob := friends[0]
+			room := u.roomWith(t, bob.Passport)
+			ghost := house.Bridge.Ghost(bob.Passport)
+			u.says(t, room, "before")
+			hears(t, bob, 0, u.passport, "before")
+			mark := u.Len()
+			within(t, func(ctx context.Context) error { return lose(ctx, u, room, ghost) })
+			u.ask(t, "list", "1 contact") // by then the bridge has heard of it
+			tells(t, bob, &msn.TextMessage{Text: "still there?"}, u.passport)
+			now := u.awaits(t, "Bob's text", mark, func(evt *event.Event) bool {
+				return evt.Type == event.EventMessage && evt.Sender == ghost && evt.Content.AsMessage().Body == "still there?"
+			}).RoomID
+			if (now == room) == strings.HasPrefix(name, "deleted") {
+				t.Errorf("the text is in %s, the room was %s", now, room)
+			}
+			u.says(t, now, "yes")
+			hears(t, bob, 0, u.passport, "yes")
+		})
+	}
 }

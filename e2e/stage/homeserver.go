@@ -135,6 +135,15 @@ func (h *Homeserver) Stop() error {
 
 // Register makes a user with the registration API that administrators use, and logs in.
 func (h *Homeserver) Register(ctx context.Context, localpart, password, displayName string) (*Person, error) {
+	return h.register(ctx, localpart, password, displayName, "notadmin")
+}
+
+// Administrator is Register for one who may do everything on the homeserver.
+func (h *Homeserver) Administrator(ctx context.Context, localpart, password string) (*Person, error) {
+	return h.register(ctx, localpart, password, localpart, "admin")
+}
+
+func (h *Homeserver) register(ctx context.Context, localpart, password, displayName, rank string) (*Person, error) {
 	endpoint := h.client.BuildURL(mautrix.BaseURLPath{"_synapse", "admin", "v1", "register"})
 	var nonce struct {
 		Nonce string `json:"nonce"`
@@ -143,7 +152,7 @@ func (h *Homeserver) Register(ctx context.Context, localpart, password, displayN
 		return nil, fmt.Errorf("register %s: ask for a nonce: %w", localpart, err)
 	}
 	mac := hmac.New(sha1.New, []byte(h.secret))
-	fmt.Fprintf(mac, "%s\x00%s\x00%s\x00notadmin", nonce.Nonce, localpart, password)
+	fmt.Fprintf(mac, "%s\x00%s\x00%s\x00%s", nonce.Nonce, localpart, password, rank)
 	var made struct {
 		UserID      id.UserID   `json:"user_id"`
 		DeviceID    id.DeviceID `json:"device_id"`
@@ -151,7 +160,7 @@ func (h *Homeserver) Register(ctx context.Context, localpart, password, displayN
 	}
 	_, err := h.client.MakeRequest(ctx, http.MethodPost, endpoint, map[string]any{
 		"nonce": nonce.Nonce, "username": localpart, "password": password, "displayname": displayName,
-		"admin": false, "mac": hex.EncodeToString(mac.Sum(nil)),
+		"admin": rank == "admin", "mac": hex.EncodeToString(mac.Sum(nil)),
 	}, &made)
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", localpart, err)

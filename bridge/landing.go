@@ -1,0 +1,123 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/format"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// The last step of a message to Matrix. It ends in its room, even if the user has left that, an administrator has deleted it or put
+// the contact out; or the user reads in the management room what did not get there.
+
+// landingPauses are how long a message that did not get into its room waits before it is tried again. What comes after it in the room
+// waits behind it.
+var landingPauses = []time.Duration{time.Second, 5 * time.Second}
+
+// landing is one message on its way.
+type landing struct {
+	*session
+	evt    *simplevent.Message[msn.MessageReceived]
+	done   func(ctx context.Context, landed bool)
+	began  time.Time
+	hidden bool // nothing of it is to be shown
+	tries  int
+}
+
+// queueMessage hands a message to bridgev2. done hears whether it came to lie on Matrix; of what is not shown it hears nothing.
+func (s *session) queueMessage(meta simplevent.EventMeta, id networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
+	l := &landing{session: s, done: done, began: time.Now()}
+	meta.PreHandleFunc, meta.PostHandleFunc = s.bringBack, l.handled
+	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: id, ConvertMessageFunc: l.convert}
+	s.login.QueueRemoteEvent(l.evt)
+}
+
+func (l *landing) convert(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
+	made, err := l.session.convert(ctx, portal, intent, e)
+	l.hidden = errors.Is(err, bridgev2.ErrIgnoringRemoteEvent)
+	return made, err
+}
+
+// handled looks whether the message is in the message table: bridgev2 calls it after failures too. It runs in the room's turn.
+func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
+	if l.hidden {
+		return
+	}
+	row, err := l.conn.br.DB.Message.GetFirstPartByID(ctx, portal.Receiver, l.evt.ID)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to look for a message in the message table")
+		return
+	}
+	if row == nil && l.tries < len(l.conn.landingPauses) && sleep(ctx, l.conn.landingPauses[l.tries]) == nil {
+		l.tries++
+		before := portal.MXID
+		if l.gone(ctx, portal) {
+			if err := portal.RemoveMXID(ctx); err != nil {
+				zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a room that is gone")
+			}
+		}
+		portal.Internal().HandleRemoteEvent(ctx, l.login, bridgev2.RemoteEventMessage, l.evt)
+		if portal.MXID != "" { // with a room, this was called again
+			if portal.MXID != before {
+				l.roomMade(portal.PortalKey)
+			}
+			return
+		}
+	}
+	l.conn.metrics.landed(row != nil, time.Since(l.began))
+	l.done(ctx, row != nil)
+}
+
+// gone tells whether a room exists no more, or not for the bridge.
+func (l *landing) gone(ctx context.Context, portal *bridgev2.Portal) bool {
+	mx, ok := l.conn.br.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
+	if !ok {
+		return false
+	}
+	_, err := mx.GetStateEvent(ctx, portal.MXID, event.StatePowerLevels, "")
+	return errors.Is(err, mautrix.MForbidden) || errors.Is(err, mautrix.MNotFound)
+}
+
+// bringBack invites the user into a contact's room that they have left: a window on MSN opens again, too. It runs in the room's turn.
+func (c *Client) bringBack(ctx context.Context, portal *bridgev2.Portal) {
+	if _, _, direct := parseDirect(portal.ID); !direct {
+		return
+	}
+	member, err := c.conn.br.Matrix.GetMemberInfo(ctx, portal.MXID, c.login.UserMXID)
+	if err != nil || member == nil || member.Membership != event.MembershipLeave {
+		return
+	}
+	info, err := c.GetChatInfo(ctx, portal)
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to invite the user into a room again")
+		return
+	}
+	portal.UpdateInfo(ctx, info, c.login, nil, time.Time{})
+}
+
+// maxLostText is how many characters of a message that did not reach its room the management room shows.
+const maxLostText = 2000
+
+// lostText is what the user reads instead of a message that could not be brought into its room.
+func (s *session) lostText(e msn.MessageReceived) string {
+	name, _ := s.displayName(e.From)
+	m, ok := e.Message.(*msn.TextMessage)
+	if !ok {
+		return fmt.Sprintf("%s (%s) sent something that could not be brought into the room. Ask them to send it again.", name, e.From)
+	}
+	text := []rune(m.Text)
+	if len(text) > maxLostText {
+		text = append(text[:maxLostText], '…')
+	}
+	return fmt.Sprintf("%s (%s) wrote, and it could not be brought into the room: %s", name, e.From, format.SafeMarkdownCode(string(text)))
+}
