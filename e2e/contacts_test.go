@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -113,6 +114,31 @@ func TestContactGroups(t *testing.T) {
 	u.awaits(t, "the end of the space", mark, func(evt *event.Event) bool {
 		return evt.RoomID == space && evt.Type == event.StateMember && evt.Content.AsMember().Membership == event.MembershipLeave
 	})
+}
+
+// TestGroupTags has contact groups shown as tags of the rooms, set in the user's name.
+func TestGroupTags(t *testing.T) {
+	elsewhere(t, msntest.Config{}, map[string]any{"network.contacts.groups": "tags"})
+	u, friends := signedIn(t, 0, "gina")
+	room := u.roomWith(t, friends[0].Passport)
+	tagged := func(mark int, tags ...event.RoomTag) {
+		t.Helper()
+		u.awaits(t, fmt.Sprint("the tags ", tags), mark, func(evt *event.Event) bool {
+			content, ok := evt.Content.Parsed.(*event.TagEventContent)
+			return ok && evt.RoomID == room && slices.Equal(slices.Sorted(maps.Keys(content.Tags)), tags)
+		})
+	}
+	within(t, func(ctx context.Context) error { return u.AddTag(ctx, room, event.RoomTagFavourite, 0.5) }) // the user's own stays
+	mark := u.Len()
+	u.ask(t, "group add School friends", "School friends is made")
+	u.ask(t, "group put "+friends[0].Passport+" school friends", "is in School friends")
+	tagged(mark, event.RoomTagFavourite, "u.School friends")
+	mark = u.Len()
+	u.ask(t, `group rename "School friends" Schule`, "is called Schule now")
+	tagged(mark, event.RoomTagFavourite, "u.Schule")
+	mark = u.Len()
+	u.ask(t, "group take "+friends[0].Passport+" Schule", "is not in Schule")
+	tagged(mark, event.RoomTagFavourite)
 }
 
 // TestContactRequests answers requests in each way, by each kind of list of those who ask.

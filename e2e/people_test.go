@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,41 @@ type user struct {
 	bot      *stage.Dialogue
 	passport string
 	password string
+}
+
+// elsewhere plays the rest of a test in a house of its own.
+func elsewhere(t *testing.T, service msntest.Config, edits map[string]any) {
+	t.Helper()
+	source, err := stage.SourceTree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	edits["network.connect.per_second"], edits["logging.min_level"] = 100, "trace"
+	usual := house
+	folder := t.TempDir()
+	within(t, func(ctx context.Context) (err error) {
+		house, err = stage.Build(ctx, stage.Options{
+			Source: source, Folder: folder, Service: service, Edits: edits,
+		})
+		if err != nil {
+			house = usual
+		}
+		return err
+	})
+	t.Cleanup(func() {
+		log := house.Bridge.Log()
+		if err := house.Close(); err != nil {
+			t.Error(err)
+		}
+		house = usual
+		if err := inspect(log); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			data, _ := os.ReadFile(log) // of no use if it is not there
+			t.Logf("the bridge's log:\n%s", data[max(0, len(data)-20000):])
+		}
+	})
 }
 
 // accounts makes addresses unique within the run.

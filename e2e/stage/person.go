@@ -90,6 +90,9 @@ func (p *Person) sync(ctx context.Context, since string) (next string, err error
 		for _, evt := range data.Ephemeral.Events {
 			p.see(evt, room, event.EphemeralEventType)
 		}
+		for _, evt := range data.AccountData.Events {
+			p.see(evt, room, event.AccountDataEventType)
+		}
 	}
 	for room, data := range resp.Rooms.Leave {
 		for _, evt := range data.Timeline.Events {
