@@ -151,9 +151,11 @@ func TestContactRequests(t *testing.T) {
 		lists, not   msn.List
 	}{
 		{"ivan", "!msn accept", msn.MSNP8, msn.ForwardList | msn.AllowList, msn.BlockList},
+		{"jane", "!msn accept", msn.MSNP9, msn.ForwardList | msn.AllowList, msn.BlockList},
 		{"judy", "!msn decline", msn.MSNP12, 0, msn.ForwardList},
 		{"karl", "!msn block", msn.MSNP15, msn.BlockList, msn.ForwardList},
 		{"lena", "Hello, who are you?", msn.MSNP18, msn.ForwardList | msn.AllowList, msn.BlockList},
+		{"mary", "", msn.MSNP21, msn.ForwardList | msn.AllowList, msn.BlockList},
 	} {
 		passport, password := account(t, c.name)
 		friend := enter(t, passport, password, c.version)
@@ -167,9 +169,23 @@ func TestContactRequests(t *testing.T) {
 		if a := house.MSN.Account(u.passport); a.On(passport, msn.ForwardList) || a.On(passport, msn.AllowList) {
 			t.Errorf("%s was accepted by accident", c.name)
 		}
-		u.says(t, room, c.answer)
+		if c.answer != "" {
+			u.says(t, room, c.answer)
+		} else {
+			u.ask(t, "accept "+passport)
+		}
 		u.listed(t, c.name+" on the right lists", func(a msntest.AccountState) bool {
 			return a.On(passport, c.lists) && !a.On(passport, c.not) && !a.On(passport, msn.PendingList)
+		})
+		if c.lists&msn.AllowList == 0 {
+			continue
+		}
+		within(t, func(ctx context.Context) error {
+			_, err := friend.Await(ctx, "the user online", 0, func(e msn.Event) bool {
+				p, ok := e.(msn.PresenceChanged)
+				return ok && p.Passport == u.passport && p.Presence.Status == msn.Online
+			})
+			return err
 		})
 	}
 }

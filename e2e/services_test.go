@@ -124,36 +124,6 @@ func TestOwnPlaces(t *testing.T) {
 	}
 }
 
-// TestRequests asks the user about somebody who has added them, and answers in each way.
-func TestRequests(t *testing.T) {
-	for _, version := range []msn.Version{msn.MSNP9, msn.MSNP12, msn.MSNP15, msn.MSNP18, msn.MSNP21} {
-		t.Run(version.String(), func(t *testing.T) {
-			u, _ := signedIn(t, 0)
-			passport, password := account(t, "stranger")
-			stranger := enter(t, passport, password, version)
-			within(t, func(ctx context.Context) error {
-				_, err := stranger.AddContact(ctx, u.passport, "")
-				return err
-			})
-			room := u.roomWith(t, passport)
-			u.awaits(t, "the request", 0, func(evt *event.Event) bool {
-				return evt.Type == event.EventMessage && evt.RoomID == room && strings.Contains(evt.Content.AsMessage().Body, "has added you")
-			})
-			u.ask(t, "accept "+passport)
-			within(t, func(ctx context.Context) error {
-				_, err := stranger.Await(ctx, "the user online", 0, func(e msn.Event) bool {
-					p, ok := e.(msn.PresenceChanged)
-					return ok && p.Passport == u.passport && p.Presence.Status == msn.Online
-				})
-				return err
-			})
-			if !house.MSN.Account(u.passport).On(passport, msn.AllowList) {
-				t.Errorf("%s is not allowed", passport)
-			}
-		})
-	}
-}
-
 // TestCircle makes a circle, invites somebody and talks in it.
 func TestCircle(t *testing.T) {
 	u, friends := signedIn(t, msn.MSNP18, "bob")

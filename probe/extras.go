@@ -320,6 +320,9 @@ func offline(ctx context.Context, r *round, in *pair) (string, error) {
 	if in.peer == nil {
 		return "", lacking("no second account was given")
 	}
+	if known, _ := in.me.client.Contact(r.opt.peer.passport); !known.On(msn.ForwardList) {
+		return "", lacking("the second account is on no list of the first, which cannot see when it has gone")
+	}
 	in.peer.stop(ctx, func() {})
 	in.peer = nil
 	if err := gone(ctx, in.me, r.opt.peer.passport); err != nil { // or the service might think that the text can be handed over
