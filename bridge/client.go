@@ -23,6 +23,8 @@ const (
 	goodSession = time.Minute
 	// goodbye bounds the orderly end of a sign-in. bridgev2 gives 5 s in all.
 	goodbye = 3 * time.Second
+	// landed bounds how long the end of a login waits for all that, and for messages that are on their way to Matrix.
+	landed = 4500 * time.Millisecond
 )
 
 // Client is one login: it keeps the account signed in and carries everything across.
@@ -45,6 +47,7 @@ type Client struct {
 	asked       sync.Map // by address: whose contact request is shown in this run
 
 	standing standing
+	underway underway
 
 	current atomic.Pointer[session]
 	arrival arrival
@@ -121,8 +124,11 @@ func (c *Client) Connect(ctx context.Context) {
 	}()
 }
 
-// Disconnect signs out and returns when everything of the sign-in has ended. It works without Connect.
+// Disconnect signs out and returns when everything of the sign-in has ended and what came from MSN is on Matrix. It works without
+// Connect.
 func (c *Client) Disconnect() {
+	ctx, cancel := context.WithTimeout(context.Background(), landed)
+	defer cancel()
 	c.mu.Lock()
 	r := c.running
 	c.mu.Unlock()
@@ -131,6 +137,7 @@ func (c *Client) Disconnect() {
 	}
 	r.cancel()
 	<-r.done
+	c.underway.wait(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == r {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,6 +25,43 @@ import (
 // waits behind it.
 var landingPauses = []time.Duration{time.Second, 5 * time.Second}
 
+// underway counts the messages on their way, so that the end of a login can wait for them: bridgev2 drops what its rooms have not come to.
+type underway struct {
+	mu   sync.Mutex
+	n    int
+	none chan struct{} // closed when n is 0 again
+}
+
+func (u *underway) begin() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.n++; u.n == 1 {
+		u.none = make(chan struct{})
+	}
+}
+
+func (u *underway) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.n--; u.n == 0 {
+		close(u.none)
+	}
+}
+
+// wait returns when nothing is on its way, or with ctx.
+func (u *underway) wait(ctx context.Context) {
+	u.mu.Lock()
+	n, none := u.n, u.none
+	u.mu.Unlock()
+	if n == 0 {
+		return
+	}
+	select {
+	case <-none:
+	case <-ctx.Done():
+	}
+}
+
 // landing is one message on its way.
 type landing struct {
 	*session
@@ -39,7 +77,10 @@ func (s *session) queueMessage(meta simplevent.EventMeta, id networkid.MessageID
 	l := &landing{session: s, done: done, began: time.Now()}
 	meta.PreHandleFunc, meta.PostHandleFunc = s.bringBack, l.handled
 	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: id, ConvertMessageFunc: l.convert}
-	s.login.QueueRemoteEvent(l.evt)
+	s.underway.begin()
+	if queued := s.login.QueueRemoteEvent(l.evt); !queued.Success || queued.Ignored {
+		s.underway.end()
+	}
 }
 
 func (l *landing) convert(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
@@ -51,11 +92,13 @@ func (l *landing) convert(ctx context.Context, portal *bridgev2.Portal, intent b
 // handled looks whether the message is in the message table: bridgev2 calls it after failures too. It runs in the room's turn.
 func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
 	if l.hidden {
+		l.underway.end()
 		return
 	}
 	row, err := l.conn.br.DB.Message.GetFirstPartByID(ctx, portal.Receiver, l.evt.ID)
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to look for a message in the message table")
+		l.underway.end()
 		return
 	}
 	if row == nil && l.tries < len(l.conn.landingPauses) && sleep(ctx, l.conn.landingPauses[l.tries]) == nil {
@@ -76,6 +119,7 @@ func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
 	}
 	l.conn.metrics.landed(row != nil, time.Since(l.began))
 	l.done(ctx, row != nil)
+	l.underway.end()
 }
 
 // gone tells whether a room exists no more, or not for the bridge.

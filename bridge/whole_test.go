@@ -3,7 +3,9 @@ package bridge
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
@@ -334,4 +336,50 @@ func (h *house) heardPart(room id.RoomID, from id.UserID, part string) {
 	h.hs.wait(h.t, part, func() bool {
 		return slices.ContainsFunc(h.hs.messages(room, from), func(m string) bool { return strings.Contains(m, part) })
 	})
+}
+
+// TestStopWithMessagesUnderway stops the bridge while a room still has messages to write: they are written first.
+func TestStopWithMessagesUnderway(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	began, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	h.hs.onSend = func(s sent) {
+		if s.sender == ghostOf(bobMSN) && s.kind == event.EventMessage {
+			once.Do(func() { close(began) })
+			<-goOn
+		}
+	}
+	h.signedIn()
+	room := h.room(bobMSN)
+	for _, text := range []string{"one", "two", "three"} {
+		bob.writes(msn.With(aliceMSN), text)
+	}
+	<-began
+	u := &h.client().underway
+	for n := 0; n < 3; { // until all are in the bridge
+		if sleep(t.Context(), 1) != nil {
+			t.Fatal("they never come")
+		}
+		u.mu.Lock()
+		n = u.n
+		u.mu.Unlock()
+	}
+	cfg := h.conn.Config
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		h.br.StopWithTimeout(10 * time.Second)
+	}()
+	if err := h.msn.WaitStatus(t.Context(), aliceMSN, msn.Offline); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	<-stopped
+	h.start(func(c *Config) { *c = cfg })
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if got := h.hs.messages(room, ghostOf(bobMSN)); !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("on Matrix are %q", got)
+	}
 }
