@@ -182,10 +182,9 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		return
 	}
 	s.ensureGhost(ctx, e.From, e.FriendlyName)
-	s.ensureRoom(ctx, room)
 	meta := s.event(bridgev2.RemoteEventMessage, room, e.From)
 	meta.CreatePortal, meta.Timestamp = true, e.At
-	s.queueMessage(meta, makeMessageID(e.ID), e, func(_ context.Context, landed bool) {
+	s.queueMessage(ctx, meta, makeMessageID(e.ID), e, func(_ context.Context, landed bool) {
 		if !landed {
 			s.notices.add(s.lostText(e))
 		}

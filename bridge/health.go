@@ -3,7 +3,7 @@ package bridge
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,13 +21,22 @@ const (
 // ready; accounts that MSN does not take make no difference, since they are their users' affair.
 type health struct {
 	reach func(ctx context.Context) error // asks the homeserver something; nil where there is none
-	lost  atomic.Bool
+
+	mu   sync.Mutex
+	back chan struct{} // closed when the homeserver is back; nil while it is there
+}
+
+// healthPort is a Matrix side that tells whether it is there.
+type healthPort interface {
+	Reach(ctx context.Context) error
 }
 
 // healthOn puts itself before the routes of a real homeserver's application service. It must be called before that starts.
 func healthOn(mx bridgev2.MatrixConnector) *health {
 	real, ok := mx.(*matrix.Connector)
-	if !ok {
+	if port, other := mx.(healthPort); other {
+		return &health{reach: port.Reach}
+	} else if !ok {
 		return &health{}
 	}
 	h := &health{reach: func(ctx context.Context) error {
@@ -44,7 +53,7 @@ func healthOn(mx bridgev2.MatrixConnector) *health {
 // ready answers like next, unless the homeserver is lost.
 func (h *health) ready(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if h.lost.Load() {
+		if h.lost() != nil {
 			http.Error(w, `{"error": "The homeserver does not answer"}`, http.StatusServiceUnavailable)
 			return
 		}
@@ -58,11 +67,49 @@ func (h *health) run(ctx context.Context) {
 		return
 	}
 	for sleep(ctx, healthPause) == nil {
-		limited, cancel := context.WithTimeout(ctx, healthTimeout)
-		err := h.reach(limited)
-		cancel()
-		if lost := err != nil; h.lost.Swap(lost) != lost && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Bool("lost", lost).Msg("The homeserver was lost, or is back")
+		h.look(ctx)
+	}
+}
+
+// look asks the homeserver whether it is there.
+func (h *health) look(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	err := h.reach(limited)
+	if ctx.Err() != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err != nil && h.back == nil:
+		h.back = make(chan struct{})
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("The homeserver does not answer")
+	case err == nil && h.back != nil:
+		close(h.back)
+		h.back = nil
+		zerolog.Ctx(ctx).Warn().Msg("The homeserver is back")
+	}
+}
+
+// lost is nil while the homeserver is there, and else closed when it is back.
+func (h *health) lost() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.back
+}
+
+// wait looks for the homeserver and returns when it is there, or with ctx; run must be running.
+func (h *health) wait(ctx context.Context) error {
+	if h.reach == nil {
+		return ctx.Err()
+	}
+	h.look(ctx)
+	if back := h.lost(); back != nil {
+		select {
+		case <-back:
+		case <-ctx.Done():
 		}
 	}
+	return ctx.Err()
 }

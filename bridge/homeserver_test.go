@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,6 +51,7 @@ type homeserver struct {
 	changed  chan struct{}
 	onSend   func(sent)
 	refuse   map[id.RoomID]error // of messages
+	away     bool
 }
 
 type room struct {
@@ -204,6 +206,17 @@ func (hs *homeserver) GetPowerLevels(context.Context, id.RoomID) (*event.PowerLe
 	return &event.PowerLevelsEventContent{Users: map[id.UserID]int{botID: 9001}}, nil
 }
 
+func (hs *homeserver) Reach(context.Context) error {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.away {
+		return errAway
+	}
+	return nil
+}
+
+var errAway = errors.New("connection refused")
+
 // GetStateEvent knows one thing: whether there is such a room.
 func (hs *homeserver) GetStateEvent(_ context.Context, roomID id.RoomID, kind event.Type, _ string) (*event.Event, error) {
 	hs.mu.Lock()
@@ -294,6 +307,9 @@ func (i *intent) IsDoublePuppet() bool { return false }
 func (i *intent) SendMessage(_ context.Context, roomID id.RoomID, kind event.Type, content *event.Content, _ *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
 	i.hs.mu.Lock()
 	refused := i.hs.refuse[roomID]
+	if i.hs.away {
+		refused = errAway
+	}
 	i.hs.mu.Unlock()
 	if refused != nil {
 		return nil, refused
@@ -417,8 +433,11 @@ func (hs *homeserver) pictureRequests() int {
 
 func (i *intent) SetExtraProfileMeta(context.Context, any) error { return nil }
 
-func (i *intent) CreateRoom(_ context.Context, req *mautrix.ReqCreateRoom) (id.RoomID, error) {
+func (i *intent) CreateRoom(ctx context.Context, req *mautrix.ReqCreateRoom) (id.RoomID, error) {
 	var roomID id.RoomID
+	if i.hs.Reach(ctx) != nil {
+		return "", errAway
+	}
 	i.hs.change(func() {
 		i.hs.count++
 		roomID = id.RoomID(fmt.Sprintf("!%03d:%s", i.hs.count, domain))

@@ -19,10 +19,10 @@ import (
 )
 
 // The last step of a message to Matrix. It ends in its room, even if the user has left that, an administrator has deleted it or put
-// the contact out; or the user reads in the management room what did not get there.
+// the contact out, or the homeserver was away; or the user reads in the management room what did not get there.
 
-// landingPauses are how long a message that did not get into its room waits before it is tried again. What comes after it in the room
-// waits behind it.
+// landingPauses are how long a message that did not get into its room waits before it is tried again; longer, if the homeserver does
+// not answer. What comes after it in the room waits behind it.
 var landingPauses = []time.Duration{time.Second, 5 * time.Second}
 
 // underway counts the messages on their way, so that the end of a login can wait for them: bridgev2 drops what its rooms have not come to.
@@ -70,17 +70,24 @@ type landing struct {
 	began  time.Time
 	hidden bool // nothing of it is to be shown
 	tries  int
+	ended  bool
 }
 
-// queueMessage hands a message to bridgev2. done hears whether it came to lie on Matrix; of what is not shown it hears nothing.
-func (s *session) queueMessage(meta simplevent.EventMeta, id networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
+// queueMessage hands a message to bridgev2 when its room is there. done hears whether it came to lie on Matrix; of what is not shown it
+// hears nothing.
+func (s *session) queueMessage(ctx context.Context, meta simplevent.EventMeta, id networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
 	l := &landing{session: s, done: done, began: time.Now()}
 	meta.PreHandleFunc, meta.PostHandleFunc = s.bringBack, l.handled
 	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: id, ConvertMessageFunc: l.convert}
 	s.underway.begin()
-	if queued := s.login.QueueRemoteEvent(l.evt); !queued.Success || queued.Ignored {
-		s.underway.end()
-	}
+	ctx = context.WithoutCancel(ctx)
+	s.rooms.inLine(meta.PortalKey, func() {
+		if !l.openRoom(ctx) {
+			l.end(ctx, false)
+		} else if queued := s.login.QueueRemoteEvent(l.evt); !queued.Success || queued.Ignored {
+			l.end(ctx, false)
+		}
+	})
 }
 
 func (l *landing) convert(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, e msn.MessageReceived) (*bridgev2.ConvertedMessage, error) {
@@ -89,37 +96,64 @@ func (l *landing) convert(ctx context.Context, portal *bridgev2.Portal, intent b
 	return made, err
 }
 
-// handled looks whether the message is in the message table: bridgev2 calls it after failures too. It runs in the room's turn.
-func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
-	if l.hidden {
-		l.underway.end()
+// again waits for the next attempt, if there is one.
+func (l *landing) again(ctx context.Context) bool {
+	if l.tries >= len(l.conn.landingPauses) || sleep(ctx, l.conn.landingPauses[l.tries]) != nil || l.conn.health.wait(ctx) != nil {
+		return false
+	}
+	l.tries++
+	return true
+}
+
+// end says what became of the message.
+func (l *landing) end(ctx context.Context, landed bool) {
+	if l.ended {
 		return
 	}
+	l.ended = true
+	if !l.hidden {
+		l.conn.metrics.landed(landed, time.Since(l.began))
+		l.done(ctx, landed)
+	}
+	l.underway.end()
+}
+
+// openRoom makes the message's room, if there is none.
+func (l *landing) openRoom(ctx context.Context) bool {
+	key := l.evt.PortalKey
+	for l.ensureRoom(ctx, key); !l.rooms.known(key); l.ensureRoom(ctx, key) {
+		if !l.again(ctx) {
+			return false
+		}
+	}
+	return true
+}
+
+// handled looks whether the message is in the message table: bridgev2 calls it after failures too. It runs in the room's turn.
+func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
 	row, err := l.conn.br.DB.Message.GetFirstPartByID(ctx, portal.Receiver, l.evt.ID)
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to look for a message in the message table")
-		l.underway.end()
+	}
+	if err != nil || row != nil || l.hidden || !l.again(ctx) {
+		l.end(ctx, row != nil)
 		return
 	}
-	if row == nil && l.tries < len(l.conn.landingPauses) && sleep(ctx, l.conn.landingPauses[l.tries]) == nil {
-		l.tries++
-		before := portal.MXID
-		if l.gone(ctx, portal) {
-			if err := portal.RemoveMXID(ctx); err != nil {
-				zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a room that is gone")
-			}
-		}
-		portal.Internal().HandleRemoteEvent(ctx, l.login, bridgev2.RemoteEventMessage, l.evt)
-		if portal.MXID != "" { // with a room, this was called again
-			if portal.MXID != before {
-				l.roomMade(portal.PortalKey)
-			}
-			return
+	before := portal.MXID
+	if l.gone(ctx, portal) {
+		if err := portal.RemoveMXID(ctx); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a room that is gone")
 		}
 	}
-	l.conn.metrics.landed(row != nil, time.Since(l.began))
-	l.done(ctx, row != nil)
-	l.underway.end()
+	//lint:ignore SA1019 it is this room's turn, and what comes after the message must not overtake it
+	portal.Internal().HandleRemoteEvent(ctx, l.login, bridgev2.RemoteEventMessage, l.evt)
+	switch portal.MXID {
+	case before: // and this was called again
+	case "":
+		l.end(ctx, false)
+	default:
+		l.roomMade(portal.PortalKey)
+	}
 }
 
 // gone tells whether a room exists no more, or not for the bridge.

@@ -72,13 +72,12 @@ func (s *session) offlineReceived(ctx context.Context, m msn.OfflineMessage) {
 	id := offlineMessageID(m.From, m.ID)
 	s.ensureGhost(ctx, m.From, m.FriendlyName)
 	key := directKey(s.login.ID, s.server, m.From)
-	s.ensureRoom(ctx, key)
 	meta := s.event(bridgev2.RemoteEventMessage, key, m.From)
 	meta.CreatePortal, meta.Timestamp = true, m.At
 	e := msn.MessageReceived{
 		From: m.From, FriendlyName: m.FriendlyName, At: m.At, Conversation: msn.With(m.From), Message: &msn.TextMessage{Text: m.Text},
 	}
-	s.queueMessage(meta, id, e, func(_ context.Context, landed bool) {
+	s.queueMessage(ctx, meta, id, e, func(_ context.Context, landed bool) {
 		if landed {
 			s.offline.add(m.ID)
 		}

@@ -21,12 +21,13 @@ type rooms struct {
 	br    *bridgev2.Bridge
 	locks stripes
 
-	mu   sync.Mutex
-	made map[networkid.PortalKey]bool // known to be there
+	mu      sync.Mutex
+	made    map[networkid.PortalKey]bool     // known to be there
+	waiting map[networkid.PortalKey][]func() // for a room that is being made
 }
 
 func newRooms(br *bridgev2.Bridge) *rooms {
-	return &rooms{br: br, made: make(map[networkid.PortalKey]bool)}
+	return &rooms{br: br, made: make(map[networkid.PortalKey]bool), waiting: make(map[networkid.PortalKey][]func())}
 }
 
 // known tells whether a room is known to be there.
@@ -90,6 +91,40 @@ func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key netwo
 	}
 	r.note(key)
 	return made, nil
+}
+
+// inLine does f, which makes a room and uses it: at once if the room is there, else in the background, one after the other for each room.
+func (r *rooms) inLine(key networkid.PortalKey, f func()) {
+	r.mu.Lock()
+	line, busy := r.waiting[key]
+	if !busy && r.made[key] {
+		r.mu.Unlock()
+		f()
+		return
+	}
+	r.waiting[key] = append(line, f)
+	r.mu.Unlock()
+	if busy {
+		return
+	}
+	go func() {
+		for next := r.next(key); next != nil; next = r.next(key) {
+			next()
+		}
+	}()
+}
+
+// next takes who waits longest for a room, or nil, and then nobody needs to wait any more.
+func (r *rooms) next(key networkid.PortalKey) (next func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	line := r.waiting[key]
+	if len(line) == 0 {
+		delete(r.waiting, key)
+		return nil
+	}
+	r.waiting[key] = line[1:]
+	return line[0]
 }
 
 // makeRoom makes a room, if there is none, and puts it where the contact list has it.

@@ -152,3 +152,36 @@ func TestLostOnMatrix(t *testing.T) {
 		}
 	}
 }
+
+// TestHomeserverAway writes from MSN while the homeserver does not answer, into a room and where there is none yet. All is on Matrix
+// when it is back, in order, once.
+func TestHomeserverAway(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Contacts.CreateRooms = roomsOnMessage })
+	bob, carol := h.person(bobMSN, msn.Online), h.person(carolMSN, msn.Online)
+	h.signedIn()
+	bob.writes(msn.With(aliceMSN), "before")
+	room := h.room(bobMSN)
+	h.hs.change(func() { h.hs.away = true })
+	for _, text := range []string{"one", "two"} {
+		bob.writes(msn.With(aliceMSN), text)
+		carol.writes(msn.With(aliceMSN), text)
+	}
+	for h.conn.health.lost() == nil {
+		if sleep(t.Context(), 1) != nil {
+			t.Fatal("nobody notices")
+		}
+	}
+	h.hs.change(func() { h.hs.away = false })
+	h.conn.health.look(t.Context())
+	h.heard(room, ghostOf(bobMSN), "two")
+	other := h.room(carolMSN)
+	h.heard(other, ghostOf(carolMSN), "two")
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if got := h.hs.messages(room, ghostOf(bobMSN)); !slices.Equal(got, []string{"before", "one", "two"}) {
+		t.Errorf("from Bob are %q", got)
+	}
+	if got := h.hs.messages(other, ghostOf(carolMSN)); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("from Carol are %q", got)
+	}
+}
