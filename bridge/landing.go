@@ -80,7 +80,7 @@ func (s *session) queueMessage(ctx context.Context, meta simplevent.EventMeta, i
 	meta.PreHandleFunc, meta.PostHandleFunc = s.bringBack, l.handled
 	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: id, ConvertMessageFunc: l.convert}
 	s.underway.begin()
-	ctx = context.WithoutCancel(ctx)
+	ctx = zerolog.Ctx(ctx).WithContext(s.conn.br.BackgroundCtx) // a session may end meanwhile
 	s.rooms.inLine(meta.PortalKey, func() {
 		if !l.openRoom(ctx) {
 			l.end(ctx, false)
