@@ -50,6 +50,8 @@ func TestTalkBetweenWorlds(t *testing.T) {
 		// what MSNP21 has no word for is not delivered; a third cannot be called where the server stands in for somebody
 		"bob:sb C: MSG 3 A #\n | Content-Type: application/x-unknown\n |\n | x\nbob:sb S: NAK 3\nbob:sb C: CAL 4 carol@example.com\nbob:sb S: 217 4\nbob:sb hangs up")
 
+	waitUntil(t, s, func() bool { return len(s.switchboards) == 0 })
+
 	// bob begins
 	p.play("bob C: XFR 8 SB\nbob S: XFR 8 SB * CKI $c2 U messenger.msn.com 1\nbob:sb C: USR 1 bob@example.com $c2\nbob:sb S: USR 1 OK ...\n" +
 		"bob:sb C: CAL 2 alice@example.com\nbob:sb S: CAL 2 RINGING *\nbob:sb S: JOI alice@example.com A 0:0\n" +

@@ -56,16 +56,21 @@ func (s *Server) leaveBoards(a *account) {
 	}
 }
 
-// board finds or opens the switchboard in which the server stands in for one and has called the other, or has them there. It
-// is nil if the other cannot be called.
+// board finds or opens the switchboard in which the server stands in for one and has called the other, or has them there; of several
+// the last used, as the others may be about to end. It is nil if the other cannot be called.
 func (s *Server) board(from, to *account) *switchboard {
+	var found *switchboard
 	for _, sb := range s.switchboards {
-		if sb.people[0].conn == nil && sb.people[0].account == from && (sb.called == to || sb.find(to.passport) != nil) {
-			return sb
+		p := sb.find(from.passport)
+		if p == nil || p.conn != nil || sb.find(to.passport) == nil && (sb.called != to || p != sb.people[0]) {
+			continue
 		}
-		if p := sb.find(from.passport); p != nil && p.conn == nil && sb.find(to.passport) != nil {
-			return sb
+		if found == nil || sb.used.After(found.used) {
+			found = sb
 		}
+	}
+	if found != nil {
+		return found
 	}
 	if !to.takesCalls(from) {
 		return nil
