@@ -3,6 +3,7 @@ package msntest
 import (
 	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"os"
@@ -148,9 +149,20 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	leaf, err := x509.ParseCertificate(secured.Certificates[0].Certificate[0])
+	if err != nil || leaf.IsCA || leaf.VerifyHostname("chat.example.com") != nil || leaf.VerifyHostname("192.0.2.1") != nil {
+		t.Errorf("the certificate: %v %v", leaf, err)
+	}
 	cfg := fixture()
 	cfg.TLS = secured
 	s := New(t, cfg)
+	authority := x509.NewCertPool()
+	if !authority.AppendCertsFromPEM(s.CA()) {
+		t.Error("no authority in CA")
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: authority}); err != nil {
+		t.Error(err)
+	}
 	nc, err := tls.Dial("tcp", s.NSAddr(), s.MSN().TLS)
 	if err != nil {
 		t.Fatal(err)

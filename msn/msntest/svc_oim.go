@@ -63,7 +63,8 @@ func getMetadata(c *call) *fault {
 	return nil
 }
 
-// getMessage gives one message as RFC 822 has it.
+// getMessage gives one message as RFC 822 has it. Its line ends stand in the document as they are, and so are read as LF:
+// libpurple knows no others there.
 func getMessage(c *call) *fault {
 	id := c.do.get("messageId")
 	for i := range c.visitor.account.web.mailbox {
@@ -72,7 +73,7 @@ func getMessage(c *call) *fault {
 			continue
 		}
 		m.read = m.read || c.do.yes("alsoMarkAsRead")
-		c.out.open("GetMessageResponse", "xmlns", rsiSpace).leaf("GetMessageResult", wholeMail(*m)).end("GetMessageResponse")
+		c.out.open("GetMessageResponse", "xmlns", rsiSpace).open("GetMessageResult").raw(markup.Replace(wholeMail(*m))).end("GetMessageResult", "GetMessageResponse")
 		return nil
 	}
 	return schemaFault()

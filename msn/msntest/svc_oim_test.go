@@ -162,6 +162,7 @@ func fetching(t *testing.T, w *webPlayer) {
  = X-OIM-Run-Id: {3A3BE82C-684D-4F4F-8005-CBE8D4F82BAD}
  = X-OIM-Sequence-Num: 1
  = Content-Transfer-Encoding: base64
+ ? (1\.0\r\nContent-Type) ends
  = Date: 1 Jul 2026 19:04:05 -0800
  = X-OriginalArrivalTime: 02 Jul 2026 03:04:05.1230 (UTC) FILETIME=[71178530:01DD09CF]
  = aGkg4piDICYgPHlvdT4=
