@@ -288,6 +288,9 @@ func (l *Link) understand(now time.Time, m *SLP) {
 		l.invited(now, m)
 	case m.Method == "INVITE" && m.Type == TransportRequest:
 		l.stay(now, m)
+	case m.Method == "INVITE" && m.Type == TransportAnswer:
+		// The peer listens, and we do not dial. Whoever gets an answer that is no 200 ends the whole session
+		// (libpurple); whoever gets none comes back to the switchboard by itself.
 	case m.Method == "INVITE":
 		l.answer(now, m, 500, "Internal Error", nil, nil)
 	case m.Method == "BYE" && s != nil:

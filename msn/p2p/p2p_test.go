@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -313,6 +315,37 @@ func TestFetchFails(t *testing.T) {
 		if !alice.Idle() || !bob.Idle() {
 			t.Errorf("%s: something is left", tc.name)
 		}
+	}
+}
+
+// TestDirectConnectionOffered has a receiver that would rather listen itself: it is told that we do not, nothing is said
+// to its offer but that it has come, and the object arrives through the switchboard.
+func TestDirectConnectionOffered(t *testing.T) {
+	data := pattern(3000)
+	now := time.Now()
+	alice, bob := NewLink("alice@example.com", "bob@example.com", nil), NewLink("bob@example.com", "alice@example.com", func(string) ([]byte, bool) { return data, true })
+	alice.Fetch(now, picture, 1<<20)
+	for _, s := range alice.sessions {
+		alice.tell(now, &SLP{Method: "INVITE", Branch: guid(), CallID: s.callID, Type: TransportRequest, Body: []Field{{"Bridges", "TCPv1"}, {"NetID", "0"}}}, nil)
+		alice.tell(now, &SLP{Method: "INVITE", Branch: guid(), CallID: s.callID, Type: TransportAnswer, Body: []Field{{"Bridge", "TCPv1"}, {"Listening", "true"}}}, nil)
+	}
+	var answers []string
+	heard := func(from *Link, p Packet) bool {
+		if from == bob && p.SessionID == 0 && p.Kind() == FlagNone {
+			m, err := ParseSLP(p.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answers = append(answers, fmt.Sprintf("%d %s %s", m.Status, m.Type, m.Get("Listening")))
+		}
+		return false
+	}
+	results := between(t, now, alice, bob, heard)
+	if len(results) != 1 || results[0].Err != nil || !bytes.Equal(results[0].Data, data) {
+		t.Errorf("%+v", results)
+	}
+	if want := []string{"200 sessionreqbody ", "200 transrespbody false"}; !slices.Equal(answers, want) {
+		t.Errorf("bob says %q, want %q", answers, want)
 	}
 }
 
