@@ -160,7 +160,7 @@ func TestTile(t *testing.T) {
 	h.avatar(bobMSN, other)
 }
 
-// TestTileOfSomebodyOnline is for versions in which pictures cannot be fetched from the contact, and for who appears offline.
+// TestTileOfSomebodyOnline is for contacts from whom pictures cannot be fetched, as their version is older than MSNP21, and for who appears offline.
 func TestTileOfSomebodyOnline(t *testing.T) {
 	data := tile(t, 45)
 	for name, change := range map[string]func(*Config){

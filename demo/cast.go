@@ -44,7 +44,7 @@ const (
 )
 
 // service is the MSN service with everybody's account, all friends of each other but for Grace. Like the services that people use today
-// it does not speak MSNP21, which has no pictures.
+// it does not speak MSNP21, in which older programs see no pictures and cannot come to conferences.
 func service() msntest.Config {
 	cfg := msntest.Config{Refuse: []msn.Version{msn.MSNP21}}
 	everybody := []role{alice, bob, carol, dave, eve, frank}

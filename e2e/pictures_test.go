@@ -121,47 +121,57 @@ func sees(t testing.TB, c *stage.Contact, mark int, passport string, want color.
 
 // TestPictures shows pictures both ways, and their changes, to contacts with every kind of program that has them.
 func TestPictures(t *testing.T) {
-	// In a service of MSNP21 the bridge would sign in with that, which carries no pictures.
+	// In a service of MSNP21 the bridge would sign in with that, which carries no pictures from and to older programs.
 	elsewhere(t, msntest.Config{Refuse: []msn.Version{msn.MSNP21}}, map[string]any{})
 	for _, version := range []msn.Version{msn.MSNP9, msn.MSNP12, msn.MSNP15, msn.MSNP18} {
-		t.Run(version.String(), func(t *testing.T) {
-			u := newcomer(t)
-			u.shows(t, plain(300, 200, red))
-			passport, password := account(t, "bob")
-			house.MSN.Befriend(u.passport, passport)
-			bob := enter(t, passport, password, version)
-			wear := func(picture []byte) {
-				t.Helper()
-				within(t, func(ctx context.Context) error { return bob.SetDisplayPicture(ctx, picture) })
-			}
-			first, second := displayPicture(t, blue), displayPicture(t, grey)
-			wear(first)
-			u.logIn(t, u.passport, u.password)
-			room := u.roomWith(t, passport)
-			u.pictured(t, 0, room, passport, first)
-			sees(t, bob, 0, u.passport, red)
-
-			mark := u.Len()
-			wear(second)
-			u.pictured(t, mark, room, passport, second)
-			seen := bob.Len()
-			u.shows(t, plain(100, 700, green))
-			sees(t, bob, seen, u.passport, green)
-
-			seen = bob.Len()
-			u.ask(t, "picture none", "no picture on MSN")
-			within(t, func(ctx context.Context) error {
-				_, err := bob.Await(ctx, "the user without a picture", seen, func(e msn.Event) bool {
-					p, ok := e.(msn.PresenceChanged)
-					return ok && p.Passport == u.passport && p.Presence.Status != msn.Offline && p.Presence.Object == nil
-				})
-				return err
-			})
-			mark = u.Len()
-			wear(nil)
-			u.awaits(t, "the room without a picture", mark, func(evt *event.Event) bool {
-				return evt.RoomID == room && evt.Type == event.StateRoomAvatar && evt.Content.AsRoomAvatar().URL == ""
-			})
-		})
+		t.Run(version.String(), func(t *testing.T) { pictures(t, version) })
 	}
+}
+
+// TestPicturesInMSNP21 is TestPictures for two who both speak MSNP21.
+func TestPicturesInMSNP21(t *testing.T) {
+	elsewhere(t, msntest.Config{}, map[string]any{})
+	pictures(t, msn.MSNP21)
+}
+
+// pictures has the user and a contact with a version show each other pictures.
+func pictures(t *testing.T, version msn.Version) {
+	t.Helper()
+	u := newcomer(t)
+	u.shows(t, plain(300, 200, red))
+	passport, password := account(t, "bob")
+	house.MSN.Befriend(u.passport, passport)
+	bob := enter(t, passport, password, version)
+	wear := func(picture []byte) {
+		t.Helper()
+		within(t, func(ctx context.Context) error { return bob.SetDisplayPicture(ctx, picture) })
+	}
+	first, second := displayPicture(t, blue), displayPicture(t, grey)
+	wear(first)
+	u.logIn(t, u.passport, u.password)
+	room := u.roomWith(t, passport)
+	u.pictured(t, 0, room, passport, first)
+	sees(t, bob, 0, u.passport, red)
+
+	mark := u.Len()
+	wear(second)
+	u.pictured(t, mark, room, passport, second)
+	seen := bob.Len()
+	u.shows(t, plain(100, 700, green))
+	sees(t, bob, seen, u.passport, green)
+
+	seen = bob.Len()
+	u.ask(t, "picture none", "no picture on MSN")
+	within(t, func(ctx context.Context) error {
+		_, err := bob.Await(ctx, "the user without a picture", seen, func(e msn.Event) bool {
+			p, ok := e.(msn.PresenceChanged)
+			return ok && p.Passport == u.passport && p.Presence.Status != msn.Offline && p.Presence.Object == nil
+		})
+		return err
+	})
+	mark = u.Len()
+	wear(nil)
+	u.awaits(t, "the room without a picture", mark, func(evt *event.Event) bool {
+		return evt.RoomID == room && evt.Type == event.StateRoomAvatar && evt.Content.AsRoomAvatar().URL == ""
+	})
 }

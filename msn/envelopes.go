@@ -91,6 +91,9 @@ func (nc *notificationConn) spokenIn(ctx context.Context, e *wire.Envelope) {
 	if checkPassport(sender) != nil || sender == nc.cfg.Passport && from.EndpointID == nc.cfg.MachineGUID {
 		return // what I have said myself
 	}
+	if nc.transferred(e, sender) {
+		return
+	}
 	m := parseSDG(e, sender)
 	if m == nil {
 		return

@@ -145,7 +145,7 @@ func TestParseSDG(t *testing.T) {
 		{"Messaging: 1.0\r\nMessage-Type: Control\r\nTypingUser: x@example.com", "\r\n", &Typing{From: "bob@example.com"}},
 		{"Messaging: 2.0\r\nMessage-Type: Control/ClearTyping", "", nil},
 		{"Messaging: 2.0\r\nMessage-Type: Signal/Turn", "secret", nil},
-		{"Messaging: 2.0\r\nMessage-Type: Data", "abc", &P2PData{Dest: "alice@example.com;{1}", Src: "bob@example.com;{2}", Data: []byte("abc")}},
+		{"Messaging: 2.0\r\nMessage-Type: Data", "abc", nil},
 		{"Messaging: 2.0\r\nMessage-Type: Whatever\r\nContent-Type: x/y", "abc", &Unknown{ContentType: "x/y", Body: []byte("abc")}},
 		{"Messaging: 2.0\r\nMessage-Type: Wink\r\nContent-Type: x/y", "none", &Unknown{ContentType: "x/y", Body: []byte("none")}},
 	}

@@ -514,6 +514,9 @@ func (d *dialect) withCapabilities(c Capabilities) Capabilities {
 	if !d.chunks {
 		c.Bits &^= CapChunks
 	}
+	if d.p2p2 {
+		c.Extended |= CapP2P2
+	}
 	return c
 }
 

@@ -30,11 +30,23 @@ type transfers struct {
 	offered map[string][]byte // what we serve, by SHA1D
 }
 
-// transferPeer is what is shared with one person. Its lock is that of transfers.
+// carrier brings what a transfer has to say to somebody: a switchboard, or SDG.
+type carrier interface {
+	carry(ctx context.Context, to string, parcels []parcel) error
+}
+
+// parcel is a packet, or where signal is set a text beside the packets.
+type parcel struct {
+	data   []byte
+	signal bool
+}
+
+// transferPeer is what is shared with one person, or in MSNP21 with one place of theirs. Its lock is that of transfers.
 type transferPeer struct {
+	name    string // address, or address;{guid}
 	link    *p2p.Link
-	sb      *switchboard // the last that carried something
-	out     [][]byte     // packets on their way
+	way     carrier  // the last that carried something
+	out     []parcel // on their way
 	sending bool
 	ticking bool
 	waiting map[string][]chan p2p.Result // by object
@@ -108,9 +120,9 @@ func (t *transfers) served(text string) ([]byte, bool) {
 	return data, ok
 }
 
-// with finds or makes what is shared with somebody; nil if there are too many. The lock is held.
-func (t *transfers) with(own, passport string) *transferPeer {
-	p := t.peers[passport]
+// with finds or makes what is shared with somebody, address or address;{guid}; nil if there are too many. The lock is held.
+func (t *transfers) with(cfg *Config, name string) *transferPeer {
+	p := t.peers[name]
 	if p != nil {
 		return p
 	}
@@ -120,14 +132,49 @@ func (t *transfers) with(own, passport string) *transferPeer {
 	if len(t.peers) >= maxPeers {
 		return nil
 	}
-	p = &transferPeer{link: p2p.NewLink(own, passport, t.served), waiting: make(map[string][]chan p2p.Result)}
-	t.peers[passport] = p
+	p = &transferPeer{name: name, waiting: make(map[string][]chan p2p.Result)}
+	if _, place, placed := strings.Cut(name, ";"); placed && place != "" {
+		p.link = p2p.NewLink2(cfg.Passport+";{"+cfg.MachineGUID+"}", name, t.served)
+	} else {
+		p.link = p2p.NewLink(cfg.Passport, name, t.served)
+	}
+	t.peers[name] = p
 	return p
 }
 
-// FetchObject gets an object from the person who offers it: over the switchboard with them, or a new one. It is
-// checked against its size and hash; ErrObjectMismatch if it does not fit. Of the same object asked for twice
-// only one is fetched. ErrContactOffline if they are not there, and the errors of package p2p.
+// wayTo finds what carries a transfer with somebody, and the name that goes with it.
+func (c *Client) wayTo(ctx context.Context, nc *notificationConn, to Conversation) (way carrier, name string, err error) {
+	passport := to.Participants[0]
+	if nc.dialect.p2p2 {
+		place, ok := c.placeOf(passport)
+		if !ok {
+			return nil, "", fmt.Errorf("no place of theirs is known: %w", ErrContactOffline)
+		}
+		return envelopeWay{nc}, passport + ";{" + place + "}", nil
+	}
+	if _, ok := nc.dialect.chat.(switchboards); !ok {
+		return nil, "", ErrUnsupported
+	}
+	sb, err := c.board(ctx, nc, to)
+	return sb, passport, err
+}
+
+// generationPlaces is the first generation that has places, and speaks version 2 between them.
+const generationPlaces = 0xA0000000
+
+// placeOf picks a place of a contact that can take part in transfers.
+func (c *Client) placeOf(passport string) (id string, ok bool) {
+	for _, e := range c.PersonalMessageOf(passport).Endpoints {
+		if e.Capabilities.Bits&generation >= generationPlaces || e.Capabilities.Extended&CapP2P2 != 0 {
+			return e.ID, true
+		}
+	}
+	return "", false
+}
+
+// FetchObject gets an object from the person who offers it: over the switchboard with them, or a new one; in MSNP21 from the
+// place where they are. It is checked against its size and hash; ErrObjectMismatch if it does not fit. Of the same object asked
+// for twice only one is fetched. ErrContactOffline if they are not there, and the errors of package p2p.
 func (c *Client) FetchObject(ctx context.Context, from string, o MSNObject) ([]byte, error) {
 	from = lower(from)
 	if o.Size < 0 || o.Size > MaxObject {
@@ -137,14 +184,11 @@ func (c *Client) FetchObject(ctx context.Context, from string, o MSNObject) ([]b
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := nc.dialect.chat.(switchboards); !ok {
-		return nil, fmt.Errorf("fetch an object: %w", ErrUnsupported)
-	}
-	sb, err := c.board(ctx, nc, to)
+	way, name, err := c.wayTo(ctx, nc, to)
 	if err != nil {
 		return nil, fmt.Errorf("fetch an object of %s: %w", from, err)
 	}
-	answer, err := c.objects.ask(c, sb, from, o)
+	answer, err := c.objects.ask(c, way, name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -178,21 +222,21 @@ func (o MSNObject) check(data []byte) error {
 var errTooManyPeers = errors.New("there are too many transfers")
 
 // ask begins a fetch, or joins one.
-func (t *transfers) ask(c *Client, sb *switchboard, from string, o MSNObject) (<-chan p2p.Result, error) {
+func (t *transfers) ask(c *Client, way carrier, from string, o MSNObject) (<-chan p2p.Result, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.with(c.cfg.Passport, from)
+	p := t.with(&c.cfg, from)
 	if p == nil {
 		return nil, errTooManyPeers
 	}
 	text := o.String()
 	answer := make(chan p2p.Result, 1)
 	p.waiting[text] = append(p.waiting[text], answer)
-	p.sb = sb
+	p.way = way
 	if len(p.waiting[text]) == 1 {
 		p.link.Fetch(time.Now(), text, min(o.Size, MaxObject))
 	}
-	t.pump(c, from, p)
+	t.pump(c, p)
 	return answer, nil
 }
 
@@ -203,21 +247,26 @@ func (t *transfers) received(sb *switchboard, from string, data *P2PData) {
 	if dest != "" && dest != c.cfg.Passport || from == c.cfg.Passport {
 		return // for somebody else in the room
 	}
+	t.take(c, sb, from, func(l *p2p.Link, now time.Time) error { return l.Receive(now, data.Data) })
+}
+
+// take has a link take what somebody has sent.
+func (t *transfers) take(c *Client, way carrier, from string, receive func(l *p2p.Link, now time.Time) error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.with(c.cfg.Passport, from)
+	p := t.with(&c.cfg, from)
 	if p == nil {
 		return
 	}
-	p.sb = sb
-	if err := p.link.Receive(time.Now(), data.Data); err != nil {
+	p.way = way
+	if err := receive(p.link, time.Now()); err != nil {
 		c.comment("a packet of a transfer makes no sense: " + err.Error())
 	}
-	t.pump(c, from, p)
+	t.pump(c, p)
 }
 
 // pump hands results out and makes sure that packets go and the clock is looked at. The lock is held.
-func (t *transfers) pump(c *Client, passport string, p *transferPeer) {
+func (t *transfers) pump(c *Client, p *transferPeer) {
 	packets, results := p.link.Take()
 	for _, r := range results {
 		for _, answer := range p.waiting[r.Object] {
@@ -225,32 +274,37 @@ func (t *transfers) pump(c *Client, passport string, p *transferPeer) {
 		}
 		delete(p.waiting, r.Object)
 	}
-	p.out = append(p.out, packets...)
+	for _, text := range p.link.Signals() {
+		p.out = append(p.out, parcel{text, true})
+	}
+	for _, packet := range packets {
+		p.out = append(p.out, parcel{packet, false})
+	}
 	if len(p.out) > 0 && !p.sending {
-		p.sending = c.start(func(ctx context.Context) { t.send(ctx, c, passport, p) })
+		p.sending = c.start(func(ctx context.Context) { t.send(ctx, c, p) })
 	}
 	if !p.link.Idle() && !p.ticking {
-		p.ticking = c.start(func(ctx context.Context) { t.tick(ctx, c, passport, p) })
+		p.ticking = c.start(func(ctx context.Context) { t.tick(ctx, c, p) })
 	}
 	if p.link.Idle() && !p.sending && !p.ticking {
-		delete(t.peers, passport)
+		delete(t.peers, p.name)
 	}
 }
 
 // send sends what waits, in its order, a few packets at a time.
-func (t *transfers) send(ctx context.Context, c *Client, passport string, p *transferPeer) {
+func (t *transfers) send(ctx context.Context, c *Client, p *transferPeer) {
 	for {
 		t.mu.Lock()
 		if len(p.out) == 0 {
 			p.sending = false
-			t.pump(c, passport, p)
+			t.pump(c, p)
 			t.mu.Unlock()
 			return
 		}
-		packets, sb := p.out, p.sb
+		parcels, way := p.out, p.way
 		p.out = nil
 		t.mu.Unlock()
-		if err := sb.sendPackets(ctx, passport, packets); err != nil {
+		if err := way.carry(ctx, p.name, parcels); err != nil {
 			c.comment("a transfer is broken off: " + err.Error())
 			t.mu.Lock()
 			p.link.Lost()
@@ -261,7 +315,7 @@ func (t *transfers) send(ctx context.Context, c *Client, passport string, p *tra
 }
 
 // tick looks at the clock while something is under way.
-func (t *transfers) tick(ctx context.Context, c *Client, passport string, p *transferPeer) {
+func (t *transfers) tick(ctx context.Context, c *Client, p *transferPeer) {
 	ticker := time.NewTicker(transferTick)
 	defer ticker.Stop()
 	for {
@@ -275,7 +329,7 @@ func (t *transfers) tick(ctx context.Context, c *Client, passport string, p *tra
 		if p.link.Idle() {
 			p.ticking = false
 		}
-		t.pump(c, passport, p)
+		t.pump(c, p)
 		over := !p.ticking
 		t.mu.Unlock()
 		if over {
@@ -284,8 +338,8 @@ func (t *transfers) tick(ctx context.Context, c *Client, passport string, p *tra
 	}
 }
 
-// sendPackets sends packets for one person, with a few unconfirmed at a time.
-func (sb *switchboard) sendPackets(ctx context.Context, to string, packets [][]byte) error {
+// carry sends packets for one person, with a few unconfirmed at a time.
+func (sb *switchboard) carry(ctx context.Context, to string, packets []parcel) error {
 	var open []*question
 	confirm := func() error {
 		q := open[0]
@@ -313,7 +367,7 @@ func (sb *switchboard) sendPackets(ctx context.Context, to string, packets [][]b
 		}
 		q := &question{name: "MSG", answer: make(chan wire.Command, 1)}
 		cmd := command("MSG", "D")
-		cmd.Payload = AppendMessage(nil, &P2PData{Dest: to, Data: packet})
+		cmd.Payload = AppendMessage(nil, &P2PData{Dest: to, Data: packet.data})
 		cmd.TrID = sb.expect(q)
 		defer sb.forget(cmd.TrID)
 		if err := sb.write(ctx, cmd); err != nil {

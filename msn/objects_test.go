@@ -31,12 +31,6 @@ func TestDisplayPicture(t *testing.T) {
 			return *p.Presence.Object
 		}
 		of := map[string]msn.MSNObject{alice: shown(b, alice), bob: shown(a, bob)}
-		if v == msn.MSNP21 {
-			if _, err := b.FetchObject(t.Context(), alice, of[alice]); !errors.Is(err, msn.ErrUnsupported) {
-				t.Errorf("MSNP21: %v", err)
-			}
-			return
-		}
 		var fetching sync.WaitGroup
 		for range 3 {
 			for who, by := range map[string]*session{alice: b, bob: a} {

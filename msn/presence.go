@@ -65,6 +65,9 @@ const (
 	CapVoiceClips uint32 = 0x40000
 )
 
+// CapP2P2 is the extended capability of transfers in version 2 (p2p.md 12).
+const CapP2P2 uint32 = 0x20
+
 // ParseCapabilities reads the field of CHG, NLN and ILN: one decimal number, or two with a colon (MSNP16+).
 // A field that is missing or makes no sense is no capability; numbers after the second are passed over.
 func ParseCapabilities(s string) Capabilities {
@@ -90,6 +93,9 @@ func (c Capabilities) Format(extended bool) string {
 	}
 	return first + ":" + strconv.FormatUint(uint64(c.Extended), 10)
 }
+
+// transfers are those of the capabilities that are about transfers: MSNP21 has them apart, too, and some programs look only there.
+func (c Capabilities) transfers() Capabilities { return Capabilities{Extended: c.Extended & CapP2P2} }
 
 // PersonalMessage is the content of UUX and UBX (core.md 8.4).
 type PersonalMessage struct {

@@ -29,6 +29,7 @@ const (
 	sdgEmoticon = "CustomEmoticon"
 	sdgData     = "Data"
 	sdgSignal   = "Signal"
+	sdgP2P      = "P2P" // of a Signal
 )
 
 // Channels of MSNP21: what is for somebody online, and what the service keeps.
@@ -138,7 +139,7 @@ func parseSDG(e *wire.Envelope, from string) Message {
 			return &Typing{From: from}
 		}
 		return nil
-	case strings.EqualFold(kind, sdgSignal):
+	case strings.EqualFold(kind, sdgSignal), strings.EqualFold(kind, sdgData):
 		return nil
 	case strings.EqualFold(kind, sdgWink):
 		if o, err := ParseMSNObject(strings.ToValidUTF8(string(e.Body), "\uFFFD")); err == nil {
@@ -146,8 +147,6 @@ func parseSDG(e *wire.Envelope, from string) Message {
 		}
 	case strings.EqualFold(kind, sdgEmoticon):
 		m = parseEmoticons(mediaType(contentType) == typeAnimEmoticon, e.Body)
-	case strings.EqualFold(kind, sdgData):
-		return &P2PData{Dest: peer(e.To()), Src: peer(e.From()), Data: bytes.Clone(e.Body)}
 	default:
 		var fields []Field
 		for _, h := range e.Content {
@@ -159,14 +158,6 @@ func parseSDG(e *wire.Envelope, from string) Message {
 		return unknown
 	}
 	return m
-}
-
-// peer is an address as P2P has it, "bob@example.com;{guid}".
-func peer(a wire.Address) string {
-	if a.EndpointID == "" {
-		return lower(a.Account)
-	}
-	return lower(a.Account) + ";{" + a.EndpointID + "}"
 }
 
 // passportOf is an address as all of this package has it.

@@ -63,7 +63,8 @@ func (nc *notificationConn) publishPresence(ctx context.Context, p Presence) err
 			{Name: fieldCapabilities, Value: p.Capabilities.Format(true)},
 		}},
 		userdoc.Part{Service: userdoc.Expression, PerEndpoint: true, Fields: []userdoc.Field{
-			{Name: "VER", Value: nc.clientName()}, {Name: "TYP", Value: strconv.Itoa(int(ClientComputer))}, {Name: fieldCapabilities, Value: "0:0"},
+			{Name: "VER", Value: nc.clientName()}, {Name: "TYP", Value: strconv.Itoa(int(ClientComputer))},
+			{Name: fieldCapabilities, Value: nc.dialect.withCapabilities(Capabilities{}).transfers().Format(true)},
 		}},
 		placePart(place, p.Status))
 	if err != nil {

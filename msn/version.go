@@ -91,6 +91,7 @@ type dialect struct {
 	endpoints    bool // one account may be signed in at several places
 	circles      bool // circles: USR SHA, PUT, NFY, SDG
 	documents    bool // presence travels in documents, PUT and NFY, and no more in CHG and UUX
+	p2p2         bool // transfers are between places, in SDG and in packets of version 2
 	apart        bool // it has a server and an alphabet of its own
 	tickets      []TicketSource
 
@@ -166,7 +167,7 @@ var changelog = []struct {
 	{MSNP21, func(d *dialect) {
 		d.chat, d.sdg, d.documents, d.offline = envelopes{groups: true}, sdgAll, true, offlineSDG
 		d.cvr, d.members, d.signals, d.networks = cvrHop, ml.Services, false, false
-		d.capabilities, d.clientVersion = 0xB0000020, "15.4.3508.1109"
+		d.p2p2, d.capabilities, d.clientVersion = true, 0xB0000020, "15.4.3508.1109"
 	}},
 }
 
@@ -174,7 +175,7 @@ var changelog = []struct {
 var apart = map[Version]func(*dialect){
 	MSNP24: func(d *dialect) {
 		d.auth, d.chat, d.apart = skypeAuth{}, envelopes{}, true
-		d.circles, d.endpoints, d.offline = false, false, offlineNone
+		d.circles, d.endpoints, d.p2p2, d.offline = false, false, false, offlineNone
 	},
 }
 

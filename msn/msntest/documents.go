@@ -23,8 +23,20 @@ type userPart struct {
 
 	Status, CurrentMedia                                                         *string
 	UserTileLocation, FriendlyName, PSM, DDP, ColorScheme, Scene, SignatureSound *string
-	Capabilities                                                                 *string
+	Capabilities, VER, TYP                                                       *string
 	ClientType, EpName, Idle, State                                              *string
+}
+
+// programFields are what <sep n="PE"> tells of the program at an endpoint.
+var programFields = [...]string{"VER", "TYP", "Capabilities"}
+
+// maxProgramField bounds one of them, in bytes.
+const maxProgramField = 100
+
+// program is what an endpoint tells of its program. Contacts see it.
+type program struct {
+	told   bool
+	fields [len(programFields)]string
 }
 
 // personalFields are the elements of UUX in their order, with the field of <user> that has the same.
@@ -122,6 +134,12 @@ func (n *session) takeEndpoint(p *userPart) {
 			n.capabilities = msn.ParseCapabilities(*p.Capabilities)
 			n.account.face.capabilities = n.capabilities
 		}
+	case "PE":
+		for i, value := range []*string{p.VER, p.TYP, p.Capabilities} {
+			if value != nil && len(*value) <= maxProgramField {
+				n.program.told, n.program.fields[i] = true, *value
+			}
+		}
 	case "PD":
 		n.private.told = true
 		if n.private.kind == 0 {
@@ -168,6 +186,13 @@ func (n *session) userDocument(a *account) string {
 			b.WriteString(`<sep n="IM" epid="` + m.place() + `">`)
 			element("Capabilities", m.capabilities.Format(true))
 			b.WriteString("</sep>")
+			if m.program.told {
+				b.WriteString(`<sep n="PE" epid="` + m.place() + `">`)
+				for i, name := range programFields {
+					element(name, m.program.fields[i])
+				}
+				b.WriteString("</sep>")
+			}
 		}
 		if a == n.account && m.private.told {
 			b.WriteString(`<sep n="PD" epid="` + m.place() + `">`)

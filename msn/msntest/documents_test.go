@@ -67,6 +67,23 @@ func TestTalkBetweenWorlds(t *testing.T) {
 	waitUntil(t, s, func() bool { return len(s.switchboards) == 0 })
 }
 
+// TestProgramOfAPlace tells contacts of the program at a place, and carries what is for one place to that alone.
+func TestProgramOfAPlace(t *testing.T) {
+	p := play(t, New(t, fixture()), "")
+	p.appears21("alice", "bob=3")
+	p.play("alice S: NFY PUT #\nalice S: MSG Hotmail Hotmail #")
+	p.appears21("bob", "alice=3")
+	p.play("bob S: NFY PUT #\nbob S: NFY PUT #\nbob S: MSG Hotmail Hotmail #\nalice S: NFY PUT #")
+	p.play(publication("alice", "9", `<user><sep n="PE"><VER>Example:1.0</VER><TYP>1</TYP><Capabilities>0:32</Capabilities></sep></user>`) +
+		"\nalice S: NFY PUT #\nbob S: NFY PUT #\n | Routing: 1.0\n | To: 1:bob@example.com;epid={00000000-0000-0000-0000-000000000000}\n | From: 1:alice@example.com\n |\n | Reliability: 1.0\n |\n" +
+		" | Notification: 1.0\n | NotifNum: 0\n | Uri: /user\n | NotifType: Partial\n | Content-Type: application/user+xml\n | Content-Length: 487\n |\n" +
+		` | <user><s n="IM"><Status>NLN</Status><CurrentMedia></CurrentMedia></s><s n="PE"><UserTileLocation></UserTileLocation><FriendlyName>Alice A</FriendlyName>` +
+		`<PSM></PSM><DDP></DDP><ColorScheme></ColorScheme><Scene></Scene><SignatureSound></SignatureSound></s><sep n="IM" epid="{guid(alice)}"><Capabilities>0:0</Capabilities></sep>` +
+		`<sep n="PE" epid="{guid(alice)}"><VER>Example:1.0</VER><TYP>1</TYP><Capabilities>0:32</Capabilities></sep></user>`)
+	p.play(spokenTo("bob", "10", "1:alice@example.com;epid={guid(alice)}", "Data", "packet") + "\nalice S: SDG 0 #")
+	p.play(spokenTo("bob", "11", "1:alice@example.com;epid={11111111-2222-4333-8444-555555555555}", "Data", "packet") + "\nbob S: 217 11")
+}
+
 func switchboardCount(s *Server) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,6 +26,8 @@ type session struct {
 	// endpoints of the account.
 	endpoint string
 	private  privateData
+	// program is what MSNP21 tells contacts of the program here.
+	program program
 
 	// Lists of this session alone, MSNP13+: by address, what ADL said.
 	listed bool // the first ADL came

@@ -98,7 +98,7 @@ func (n *session) speakTo(to wire.Address, e *wire.Envelope, payload []byte) int
 		n.keep(other, e)
 	}
 	for _, m := range a.sessions {
-		if m != n && m.dialect.documents {
+		if m != n && m.dialect.documents && to.EndpointID == "" { // what is for one place is between that and this
 			m.takeEnvelope(payload)
 		}
 	}

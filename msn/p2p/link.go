@@ -1,9 +1,11 @@
 package p2p
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,17 +49,19 @@ type Result struct {
 // be called at the same time.
 type Link struct {
 	own, peer string
+	framing   framing
 	// objects gives what we serve, by the text of the MSNObject that is asked for.
 	objects func(object string) (data []byte, ok bool)
+	// beside tells that texts about direct connections go beside the packets, see Signals.
+	beside bool
 
-	next       uint32              // Identifier of the next message
 	sessions   map[string]*session // by Call-ID
 	assemblies map[uint32]*assembly
-	waiting    map[uint32]*awaited // our messages, by Identifier
+	waiting    map[uint32]*awaited // our messages, by what acknowledges them
 	queue      []*session          // who asks for objects and has to wait
 
-	out     [][]byte
-	results []Result
+	out, signals [][]byte
+	results      []Result
 }
 
 // awaited is a message of ours that is not acknowledged.
@@ -90,19 +94,40 @@ type assembly struct {
 	deadline    time.Time
 }
 
-// NewLink begins with a peer. objects may be nil: nothing is served then.
+// NewLink begins with a peer in version 1. objects may be nil: nothing is served then.
 func NewLink(own, peer string, objects func(object string) ([]byte, bool)) *Link {
+	return newLink(own, peer, &framing1{next: 4 + randomBelow(1<<30)}, objects)
+}
+
+// NewLink2 begins with one place of a peer in version 2, for MSNP21: both are address;{guid}, with the GUIDs of the two endpoints.
+func NewLink2(own, peer string, objects func(object string) ([]byte, bool)) *Link {
+	l := newLink(own, peer, &framing2{sequence: randomBelow(1 << 31)}, objects)
+	l.beside = true
+	return l
+}
+
+func newLink(own, peer string, f framing, objects func(object string) ([]byte, bool)) *Link {
 	return &Link{
-		own: own, peer: peer, objects: objects, next: 4 + rand.Uint32N(1<<30),
+		own: own, peer: peer, framing: f, objects: objects,
 		sessions: make(map[string]*session), assemblies: make(map[uint32]*assembly), waiting: make(map[uint32]*awaited),
 	}
 }
+
+// randomBelow makes numbers that others are not to guess or meet again.
+func randomBelow(n uint32) uint32 { return rand.Uint32N(n) }
 
 // Take gives the packets that are to be sent, in their order, and the fetches that have ended, and forgets both.
 func (l *Link) Take() (packets [][]byte, results []Result) {
 	packets, results = l.out, l.results
 	l.out, l.results = nil, nil
 	return packets, results
+}
+
+// Signals gives the MSNSLP texts that are to be sent beside the packets, without a NUL, and forgets them: those about direct
+// connections in MSNP21, which are messages of their own there (core.md 13.3).
+func (l *Link) Signals() (texts [][]byte) {
+	texts, l.signals = l.signals, nil
+	return texts
 }
 
 // Idle tells whether nothing is under way, so that a switchboard may go.
@@ -115,39 +140,56 @@ func (l *Link) Fetch(now time.Time, object string, limit int) {
 		return
 	}
 	s := &session{
-		id: 4 + rand.Uint32N(1<<31-8), callID: guid(), branch: guid(), object: object, fetching: true, limit: uint64(max(limit, 0)),
+		id: 4 + randomBelow(1<<31-8), callID: guid(), branch: guid(), object: object, fetching: true, limit: uint64(max(limit, 0)),
 		deadline: now.Add(inviteAnswer + progress),
 	}
 	l.sessions[s.callID] = s
 	l.tell(now, &SLP{
 		Method: "INVITE", Branch: s.branch, CallID: s.callID, Type: SessionRequest,
-		Body: []Field{
-			{"EUF-GUID", ObjectGUID}, {"SessionID", number(s.id)}, {"AppID", number(appObject)}, {"Context", objectContext(object)},
-		},
+		Body: slices.Concat([]Field{{"EUF-GUID", ObjectGUID}}, l.about(s.id), []Field{{"AppID", number(appObject)}, {"Context", objectContext(object)}}),
 	}, &awaited{session: s, deadline: now.Add(inviteAnswer), must: true})
+}
+
+// about is what a body says of a session.
+func (l *Link) about(id uint32) []Field {
+	return append([]Field{{"SessionID", number(id)}}, l.framing.bodyFields()...)
 }
 
 // Receive takes a packet that the peer has sent to us. The error says what is wrong with it; nothing has to be
 // done about it.
 func (l *Link) Receive(now time.Time, b []byte) error {
-	p, err := ParsePacket(b)
+	a, err := l.framing.unpack(b)
+	if a.answer != nil {
+		l.out = append(l.out, a.answer)
+	}
+	if a.acknowledged {
+		l.acknowledged(now, a.id)
+	}
+	if s := l.withID(a.broken); s != nil && a.broken != 0 {
+		l.end(s, ErrBroken)
+	}
+	switch {
+	case err != nil:
+		return err
+	case a.piece == nil:
+		return nil
+	case a.piece.content == slpText:
+		return l.text(now, a.piece)
+	default:
+		return l.content(now, a.piece)
+	}
+}
+
+// ReceiveSignal takes an MSNSLP text that the peer has sent beside the packets.
+func (l *Link) ReceiveSignal(now time.Time, text []byte) error {
+	if len(text) > MaxSLP {
+		return fmt.Errorf("%w: a text of %d bytes", ErrTooLarge, len(text))
+	}
+	m, err := ParseSLP(text)
 	if err != nil {
 		return err
 	}
-	switch kind := p.Kind(); {
-	case kind&FlagACK != 0:
-		l.acknowledged(now, p.AckIdentifier)
-	case kind == FlagNAK, kind == FlagKey:
-	case kind&(FlagSenderGivesUp|FlagReceiverGivesUp) != 0:
-		l.acknowledged(now, p.AckIdentifier) // some answer a BYE so
-		if s := l.withID(p.SessionID); s != nil {
-			l.end(s, ErrBroken)
-		}
-	case p.SessionID == 0:
-		return l.text(now, p)
-	default:
-		return l.content(now, p)
-	}
+	l.understand(now, m)
 	return nil
 }
 
@@ -190,68 +232,72 @@ func (l *Link) Lost() {
 	l.out = nil
 }
 
-// message sends one message in as many packets as it takes.
-func (l *Link) message(now time.Time, h Header, data []byte, footer uint32, w *awaited) {
-	h.Identifier, h.TotalSize, h.AckIdentifier = l.identifier(), uint64(len(data)), 1+rand.Uint32N(1<<31-1)
-	for first := true; first || len(data) > 0; first = false {
-		part := data[:min(len(data), MaxData)]
-		l.out = append(l.out, Packet{Header: h, Data: part, Footer: footer}.Append(nil))
-		h.Offset += uint64(len(part))
-		data = data[len(part):]
-	}
+// send sends a message in as many packets as it takes.
+func (l *Link) send(now time.Time, m message, w *awaited) {
+	packets, id := l.framing.pack(m)
+	l.out = append(l.out, packets...)
 	if w != nil {
 		if w.deadline.IsZero() {
 			w.deadline = now.Add(patience)
 		}
-		l.waiting[h.Identifier] = w
+		l.waiting[id] = w
 	}
-}
-
-func (l *Link) identifier() uint32 {
-	l.next++
-	return l.next
 }
 
 // tell sends an MSNSLP message.
 func (l *Link) tell(now time.Time, m *SLP, w *awaited) {
 	m.To, m.From = l.peer, l.own
-	l.message(now, Header{}, m.Append(nil), 0, w)
-}
-
-// acknowledged goes on after a message of ours has arrived.
-func (l *Link) acknowledged(now time.Time, identifier uint32) {
-	w := l.waiting[identifier]
-	if w == nil {
+	text := m.Append(nil)
+	if l.beside && (m.Type == TransportRequest || m.Type == TransportAnswer) {
+		l.signals = append(l.signals, bytes.TrimRight(text, "\x00"))
 		return
 	}
-	delete(l.waiting, identifier)
-	if w.session != nil {
-		w.session.deadline = now.Add(progress)
+	l.send(now, message{data: text}, w)
+}
+
+// acknowledged goes on after messages of ours have arrived, in their order.
+func (l *Link) acknowledged(now time.Time, id uint32) {
+	var done []uint32
+	for ours := range l.waiting {
+		if l.framing.covers(id, ours) {
+			done = append(done, ours)
+		}
 	}
-	if w.then != nil {
-		w.then(now)
+	slices.SortFunc(done, func(a, b uint32) int { return int(int32(a - b)) })
+	for _, ours := range done {
+		w := l.waiting[ours]
+		delete(l.waiting, ours)
+		if w == nil {
+			continue // it has ended with one before it
+		}
+		if w.session != nil {
+			w.session.deadline = now.Add(progress)
+		}
+		if w.then != nil {
+			w.then(now)
+		}
 	}
 }
 
-// text takes a packet of an MSNSLP message; with the last one the message is acknowledged and read.
-func (l *Link) text(now time.Time, p Packet) error {
-	a := l.assemblies[p.Identifier]
-	if a == nil {
-		if p.TotalSize > MaxSLP || len(l.assemblies) >= maxAssemblies {
-			return fmt.Errorf("a text of %d bytes, while %d others are incomplete, is too much", p.TotalSize, len(l.assemblies))
+// text takes a piece of an MSNSLP message; with the last one the message is acknowledged and read.
+func (l *Link) text(now time.Time, p *piece) error {
+	a := l.assemblies[p.message]
+	if a == nil || p.offset == 0 && a.total != p.total { // the number is used again
+		if p.total > MaxSLP || len(l.assemblies) >= maxAssemblies {
+			return fmt.Errorf("a text of %d bytes, while %d others are incomplete, is too much", p.total, len(l.assemblies))
 		}
-		a = &assembly{total: max(p.TotalSize, uint64(len(p.Data)))}
-		l.assemblies[p.Identifier] = a
+		a = &assembly{total: p.total}
+		l.assemblies[p.message] = a
 	}
 	a.deadline = now.Add(assemblyTime)
 	if err := a.add(p, MaxSLP); err != nil {
-		delete(l.assemblies, p.Identifier)
+		delete(l.assemblies, p.message)
 		return err
 	}
 	if a.have < a.total {
 		return nil
 	}
-	delete(l.assemblies, p.Identifier)
+	delete(l.assemblies, p.message)
 	l.acknowledge(p)
 	m, err := ParseSLP(a.data)
 	if err != nil {
@@ -261,23 +307,25 @@ func (l *Link) text(now time.Time, p Packet) error {
 	return nil
 }
 
-// add takes the data of a packet, which is in order, or repeated.
-func (a *assembly) add(p Packet, limit uint64) error {
-	end := p.Offset + uint64(len(p.Data))
+// add takes a piece, which is in order, or repeated.
+func (a *assembly) add(p *piece, limit uint64) error {
+	end := p.offset + uint64(len(p.data))
 	switch {
-	case p.Offset > a.have:
-		return fmt.Errorf("%w: byte %d came where byte %d is missing", ErrBroken, p.Offset, a.have)
+	case p.offset > a.have:
+		return fmt.Errorf("%w: byte %d came where byte %d is missing", ErrBroken, p.offset, a.have)
 	case end > a.total || end > limit:
 		return fmt.Errorf("%w: byte %d of %d", ErrTooLarge, end, min(a.total, limit))
 	}
-	a.data = append(a.data[:p.Offset], p.Data...)
+	a.data = append(a.data[:p.offset], p.data...)
 	a.have = max(a.have, end)
 	a.data = a.data[:end]
 	return nil
 }
 
-func (l *Link) acknowledge(p Packet) {
-	l.out = append(l.out, p.acknowledgement(l.identifier()).Append(nil))
+func (l *Link) acknowledge(p *piece) {
+	if packet := l.framing.acknowledge(p); packet != nil {
+		l.out = append(l.out, packet)
+	}
 }
 
 // understand acts on an MSNSLP message.
@@ -317,9 +365,13 @@ func (l *Link) answer(now time.Time, m *SLP, status int, reason string, body []F
 
 // stay refuses a direct connection: we have no port (p2p.md 17.1).
 func (l *Link) stay(now time.Time, m *SLP) {
-	body := []Field{{"Bridge", "TCPv1"}, {"Listening", "false"}, {"Nonce", "{00000000-0000-0000-0000-000000000000}"}}
+	nonce := "Nonce"
+	if m.Get("Hashed-Nonce") != "" {
+		nonce = "Hashed-Nonce"
+	}
+	body := []Field{{"Bridge", "TCPv1"}, {"Listening", "false"}, {nonce, "{00000000-0000-0000-0000-000000000000}"}}
 	if id := m.Get("SessionID"); id != "" {
-		body = append(body, Field{"SessionID", id})
+		body = append(append(body, Field{"SessionID", id}), l.framing.bodyFields()...)
 	}
 	l.answer(now, m, 200, "OK", body, nil)
 }
@@ -328,7 +380,7 @@ func (l *Link) stay(now time.Time, m *SLP) {
 func (l *Link) invited(now time.Time, m *SLP) {
 	sessionID, err := strconv.ParseUint(m.Get("SessionID"), 10, 64)
 	id := uint32(sessionID) // some write 64 bits, of which the low ones count (p2p.md 18)
-	answer := []Field{{"SessionID", number(id)}}
+	answer := l.about(id)
 	context := m.Get("Context")
 	switch {
 	case err != nil || m.CallID == "" || l.sessions[m.CallID] != nil || l.withID(id) != nil || id == 0:
@@ -380,7 +432,7 @@ func (l *Link) serve(now time.Time) {
 		}
 		busy++
 		s.served, s.deadline = true, now.Add(progress)
-		ok := &SLP{Status: 200, Reason: "OK", Branch: s.branch, CSeq: 1, CallID: s.callID, Type: SessionRequest, Body: []Field{{"SessionID", number(s.id)}}}
+		ok := &SLP{Status: 200, Reason: "OK", Branch: s.branch, CSeq: 1, CallID: s.callID, Type: SessionRequest, Body: l.about(s.id)}
 		l.tell(now, ok, &awaited{session: s, then: func(now time.Time) { l.prepare(now, s) }})
 	}
 }
@@ -390,7 +442,8 @@ func (l *Link) prepare(now time.Time, s *session) {
 	if l.sessions[s.callID] != s {
 		return
 	}
-	l.message(now, Header{SessionID: s.id}, make([]byte, 4), s.appID, &awaited{session: s, then: func(now time.Time) { l.deliver(now, s) }})
+	m := message{content: preparation, sessionID: s.id, appID: s.appID, data: make([]byte, 4)}
+	l.send(now, m, &awaited{session: s, then: func(now time.Time) { l.deliver(now, s) }})
 }
 
 // deliver sends the data.
@@ -398,30 +451,30 @@ func (l *Link) deliver(now time.Time, s *session) {
 	if l.sessions[s.callID] != s {
 		return
 	}
-	l.message(now, Header{SessionID: s.id, Flags: FlagObject}, s.serving, s.appID, &awaited{
+	l.send(now, message{content: objectData, sessionID: s.id, appID: s.appID, data: s.serving}, &awaited{
 		session: s, deadline: now.Add(progress),
 		then: func(now time.Time) { s.deadline = now.Add(byeTime); s.served = false; l.serve(now) },
 	})
 }
 
-// content takes a packet of session data.
-func (l *Link) content(now time.Time, p Packet) error {
-	s := l.withID(p.SessionID)
+// content takes a piece of session data.
+func (l *Link) content(now time.Time, p *piece) error {
+	s := l.withID(p.sessionID)
 	if s == nil || !s.fetching {
-		return fmt.Errorf("session %d is none of ours", p.SessionID)
+		return fmt.Errorf("session %d is none of ours", p.sessionID)
 	}
 	s.deadline = now.Add(progress)
-	if p.Kind() == FlagNone && p.TotalSize == 4 && s.data == nil { // the preparation
+	if p.content == preparation && s.data == nil {
 		l.acknowledge(p)
 		return nil
 	}
 	if s.data == nil {
-		if p.TotalSize > s.limit {
+		if p.total > s.limit {
 			l.bye(now, s)
-			l.end(s, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, p.TotalSize, s.limit))
+			l.end(s, fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, p.total, s.limit))
 			return nil
 		}
-		s.data = &assembly{total: p.TotalSize}
+		s.data = &assembly{total: p.total}
 	}
 	if err := s.data.add(p, s.limit); err != nil {
 		l.bye(now, s)
@@ -440,7 +493,11 @@ func (l *Link) content(now time.Time, p Packet) error {
 
 // bye says that a session is over.
 func (l *Link) bye(now time.Time, s *session) {
-	l.tell(now, &SLP{Method: "BYE", Branch: guid(), CallID: s.callID, Type: SessionClose}, &awaited{})
+	var body []Field
+	if more := l.framing.bodyFields(); more != nil {
+		body = l.about(s.id)
+	}
+	l.tell(now, &SLP{Method: "BYE", Branch: guid(), CallID: s.callID, Type: SessionClose, Body: body}, &awaited{})
 }
 
 // end forgets a session; a fetch has a result.

@@ -42,6 +42,20 @@ type vectors struct {
 			Payload        string `json:"sb_payload_hex"`
 		}
 	}
+	Packets2 []struct {
+		Name    string
+		Packet  string `json:"packet_hex"`
+		Footer  string `json:"footer_hex"`
+		Acked   uint32
+		Naked   uint32
+		Message uint32 `json:"message_len"`
+	} `json:"v2_packets"`
+	Transcript2 struct {
+		Messages []struct {
+			From, What string
+			Payload    string `json:"sb_payload_hex"`
+		}
+	} `json:"transcript_v2_display_picture"`
 	Chunked struct {
 		Total    int
 		Text     string   `json:"slp_text"`
@@ -171,6 +185,21 @@ func pattern(n int) []byte {
 // between carries packets between two links until both are quiet; drop says which to lose.
 func between(t testing.TB, now time.Time, a, b *Link, drop func(from *Link, p Packet) bool) (results []Result) {
 	t.Helper()
+	return talk(t, now, a, b, func(from *Link, raw []byte) bool {
+		if len(raw) > HeaderSize+MaxData+FooterSize {
+			t.Fatalf("a packet has %d bytes", len(raw))
+		}
+		p, err := ParsePacket(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return drop != nil && drop(from, p)
+	})
+}
+
+// talk is between for packets of any version, and signals.
+func talk(t testing.TB, now time.Time, a, b *Link, drop func(from *Link, raw []byte) bool) (results []Result) {
+	t.Helper()
 	for range 1000 {
 		moved := false
 		for _, pair := range [][2]*Link{{a, b}, {b, a}} {
@@ -178,15 +207,14 @@ func between(t testing.TB, now time.Time, a, b *Link, drop func(from *Link, p Pa
 			results = append(results, ended...)
 			for _, raw := range packets {
 				moved = true
-				if len(raw) > HeaderSize+MaxData+FooterSize {
-					t.Fatalf("a packet has %d bytes", len(raw))
-				}
-				p, err := ParsePacket(raw)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if drop == nil || !drop(pair[0], p) {
+				if drop == nil || !drop(pair[0], raw) {
 					_ = pair[1].Receive(now, raw) // what it cannot use it says, and goes on
+				}
+			}
+			for _, text := range pair[0].Signals() {
+				moved = true
+				if err := pair[1].ReceiveSignal(now, text); err != nil {
+					t.Error(err)
 				}
 			}
 		}
