@@ -156,8 +156,9 @@ type Quirks struct {
 	LooseOffline bool
 	// ReadyProfile has a roaming profile for everybody; otherwise there is none before CreateProfile.
 	ReadyProfile bool
-	// Deltas serves requests for what has changed in lists and address book; otherwise they are refused (FullSyncRequired).
-	Deltas bool
+	// NoDeltas refuses requests for what has changed in lists and address book since a time (FullSyncRequired), which is done anyhow
+	// with a time from before the service was started.
+	NoDeltas bool
 	// PasswordCut is how much of a password counts, at the nexus and at RST, in bytes; 0 means all of it. Passport took 16.
 	PasswordCut int
 	// OfflinePerMinute is how many offline messages one may leave in a minute by web service before it refuses
@@ -192,7 +193,7 @@ func EscargotQuirks() Quirks {
 		NoChallenge: true, LenientChallenge: true, IgnoreUnknown: true, AcceptAll: true, EmptyObject: true, BareTickets: true,
 		HexSessions: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
 		BarePlaces: true, EarlyNotices: true, TwiceInRoster: true, StrictOffline: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
-		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
+		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, NoDeltas: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
 	}
 }
 

@@ -37,6 +37,7 @@ type Server struct {
 	closing      bool
 	opened       uint64 // connections so far
 	traced       *conn  // whose line was traced last
+	began        time.Time
 	watchers     int
 	change       chan struct{} // closed and replaced when something changes while somebody watches
 
@@ -66,6 +67,7 @@ func Start(cfg Config) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.began = s.now().Truncate(time.Millisecond)
 	for _, a := range cfg.Accounts {
 		if err := s.addAccount(a); err != nil {
 			return nil, fmt.Errorf("account %q: %w", a.Passport, err)

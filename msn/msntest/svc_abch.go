@@ -105,14 +105,12 @@ func (c *call) inBook(act func(c *call) *fault) *fault {
 	if a.web.noBook && c.action != "ABAdd" {
 		return refusal("ABDoesNotExist", "Address Book Does Not Exist")
 	}
-	if c.do.yes("deltasOnly") || c.do.yes("filterOptions/DeltasOnly") {
-		if !c.s.quirks.Deltas {
-			f := refusal("FullSyncRequired", "Full sync required")
-			if c.s.quirks.LooseBook {
-				f.status = http.StatusOK
-			}
-			return f
+	if c.lacksDelta() {
+		f := refusal("FullSyncRequired", "Full sync required")
+		if c.s.quirks.LooseBook {
+			f.status = http.StatusOK
 		}
+		return f
 	}
 	key := "12r1:" + guidOf("cache", a.passport)
 	if c.s.quirks.LooseBook {
@@ -122,6 +120,17 @@ func (c *call) inBook(act func(c *call) *fault) *fault {
 	c.head.open("ServiceHeader", "xmlns", abchSpace).leaves("Version", "15.01.1408.0000", "CacheKey", key, "CacheKeyChanged", word(!known),
 		"PreferredHostName", c.request.Host, "SessionId", guidOf("call", randomHex(16))).end("ServiceHeader")
 	return act(c)
+}
+
+// lacksDelta tells whether what has changed is asked for and cannot be told: the service does not, or no longer knows what is gone.
+func (c *call) lacksDelta() bool {
+	since := c.since("deltasOnly", "lastChange")
+	if c.do.yes("filterOptions/DeltasOnly") {
+		since = c.since("filterOptions/DeltasOnly", "filterOptions/LastChanged")
+	} else if !c.do.yes("deltasOnly") {
+		return false
+	}
+	return c.s.quirks.NoDeltas || !since.IsZero() && (since.Before(c.s.began) || since.Before(c.visitor.account.web.forgot))
 }
 
 // begin opens the answer of an action, and its result if there is one; finish closes both.

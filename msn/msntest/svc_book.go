@@ -183,6 +183,7 @@ func (a *account) revise(now time.Time, kind string, items []bookItem) {
 		w.revised = now
 	}
 	if len(w.versions) > maxRevisions {
+		w.forgot = now
 		for key, v := range w.versions {
 			if v.gone {
 				delete(w.versions, key)

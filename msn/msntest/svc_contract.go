@@ -18,6 +18,7 @@ type webState struct {
 	lastNumber int
 	versions   map[string]*bookRevision // of items of book and memberships, for deltas
 	revised    time.Time                // when the last of them was noted
+	forgot     time.Time                // when items that are gone were forgotten
 	circleAt   time.Time                // when the circles changed last
 
 	tokens    []string // of tickets, oldest first

@@ -105,7 +105,6 @@ func TestWebFaults(t *testing.T) {
 // TestDeltas asks for what has changed, in all sorts of ways.
 func TestDeltas(t *testing.T) {
 	cfg := fixture()
-	cfg.Quirks.Deltas = true
 	cfg.Clock = func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) } // changes are told apart all the same
 	s := New(t, cfg)
 	const last = " ? <Ab>.*<lastChange>([^<]*)</lastChange>.*</Ab> last\n"
@@ -136,6 +135,10 @@ func TestDeltas(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.playWeb(findMore + "@200\n = <CircleInverseInfo>\n = <contactType>Circle</contactType>\n = <RelationshipState>1</RelationshipState>")
+	// the service was started after the last time
+	w.playWeb("@alice sharing FindMembership\n > <deltasOnly>true</deltasOnly><lastChange>2025-12-31T00:00:00Z</lastChange>\n@500\n = >FullSyncRequired</errorcode>")
+	s.quirks.NoDeltas = true
+	w.playWeb(findMore + "@500\n = >FullSyncRequired</errorcode>")
 }
 
 // TestProfileCookie is how MSNP13 and 14 show who they are: the MSPAuth of the profile message.

@@ -72,6 +72,7 @@ func configure(args []string, stdout, stderr io.Writer) (msntest.Config, saying,
 	flags.SetOutput(stderr)
 	set.define(flags)
 	quirks := flags.String("quirks", "", "behave as another server: `escargot`")
+	noDeltas := flags.Bool("no-deltas", false, "refuse to tell only what has changed in lists and address book (FullSyncRequired)")
 	lenient := flags.Bool("lenient", false, "take any answer to CHL, and none")
 	challengeEvery := flags.Duration("challenge-every", 0, "repeat CHL after this `time`")
 	idle := flags.Duration("idle", 0, "close switchboards after this `time` without traffic (default 5m)")
@@ -93,7 +94,7 @@ func configure(args []string, stdout, stderr io.Writer) (msntest.Config, saying,
 		return *cfg, set.say, err
 	}
 	var err error
-	if cfg.Quirks, err = parseQuirks(*quirks, *lenient, *challengeEvery, *idle); err != nil {
+	if cfg.Quirks, err = parseQuirks(*quirks, *lenient, *noDeltas, *challengeEvery, *idle); err != nil {
 		return *cfg, set.say, err
 	}
 	if set.crowd != "" {
@@ -238,7 +239,7 @@ func (set *settings) refuse(arg string) error {
 }
 
 // parseQuirks makes the quirks of another server and those of single flags one.
-func parseQuirks(like string, lenient bool, challengeEvery, idle time.Duration) (msntest.Quirks, error) {
+func parseQuirks(like string, lenient, noDeltas bool, challengeEvery, idle time.Duration) (msntest.Quirks, error) {
 	var q msntest.Quirks
 	switch like {
 	case "":
@@ -248,6 +249,7 @@ func parseQuirks(like string, lenient bool, challengeEvery, idle time.Duration) 
 		return q, fmt.Errorf("-quirks %s: only escargot is known", like)
 	}
 	q.LenientChallenge = q.LenientChallenge || lenient
+	q.NoDeltas = q.NoDeltas || noDeltas
 	q.ChallengeEvery = challengeEvery
 	if idle != 0 {
 		q.SwitchboardIdle = idle
