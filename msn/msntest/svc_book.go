@@ -212,7 +212,7 @@ func (c *call) told(w *answer, kind string, items []bookItem, since time.Time) {
 	}
 	var gone []string
 	for key, v := range a.web.versions {
-		if strings.HasPrefix(key, kind) && v.gone && v.changed.After(since) {
+		if strings.HasPrefix(key, kind) && v.gone && v.changed.After(since) && !a.became(key) {
 			gone = append(gone, key)
 		}
 	}
@@ -221,6 +221,13 @@ func (c *call) told(w *answer, kind string, items []bookItem, since time.Time) {
 		v := a.web.versions[key]
 		v.item.write(w, v.changed, true)
 	}
+}
+
+// became tells whether an item that is gone as what it was is a contact now: somebody who asked and was accepted.
+func (a *account) became(key string) bool {
+	_, id, _ := strings.Cut(key, "/")
+	now := a.web.versions["contact/"+id]
+	return now != nil && !now.gone
 }
 
 // latest is when the last change was that has been told.

@@ -135,6 +135,10 @@ func TestDeltas(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.playWeb(findMore + "@200\n = <CircleInverseInfo>\n = <contactType>Circle</contactType>\n = <RelationshipState>1</RelationshipState>")
+	// somebody who asks becomes a contact, and is not told as gone besides
+	w.playWeb(findMore + "@200\n" + last)
+	w.playWeb("@alice book ABContactAdd\n > <contacts><Contact><contactInfo><contactType>LivePending</contactType><passportName>dave@example.com</passportName></contactInfo></Contact></contacts>\n@200\n" +
+		findMore + "@200\n = <passportName>dave@example.com</passportName>\n ! <fDeleted>true</fDeleted>\n" + last)
 	// the service was started after the last time
 	w.playWeb("@alice sharing FindMembership\n > <deltasOnly>true</deltasOnly><lastChange>2025-12-31T00:00:00Z</lastChange>\n@500\n = >FullSyncRequired</errorcode>")
 	s.quirks.NoDeltas = true
