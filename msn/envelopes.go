@@ -48,12 +48,8 @@ func (nc *notificationConn) circleTold(ctx context.Context, e *wire.Envelope, go
 			events = append(events, nc.circles.named(id, doc.Props.Name))
 		}
 		events = append(events, nc.circles.roster(id, doc.Members))
-		if strings.EqualFold(e.Get("NotifType"), "Sync") && nc.circles.joinedTo(id) {
-			nc.client.start(func(ctx context.Context) {
-				if err := nc.join(ctx, circleAddress(id)); err != nil {
-					nc.client.comment("circle " + id + " could not be joined again: " + err.Error())
-				}
-			})
+		if strings.EqualFold(e.Get("NotifType"), "Sync") {
+			nc.joinAgain(id)
 		}
 	}
 	for _, event := range events {
@@ -61,6 +57,18 @@ func (nc *notificationConn) circleTold(ctx context.Context, e *wire.Envelope, go
 			nc.report(ctx, event)
 		}
 	}
+}
+
+// joinAgain takes part in a circle once more, if I do already: the service has asked for it.
+func (nc *notificationConn) joinAgain(id string) {
+	if !nc.circles.joinedTo(id) {
+		return
+	}
+	nc.client.start(func(ctx context.Context) {
+		if err := nc.join(ctx, circleAddress(id)); err != nil {
+			nc.client.comment("circle " + id + " could not be joined again: " + err.Error())
+		}
+	})
 }
 
 // joinedTo tells whether I take part in a circle.

@@ -514,9 +514,7 @@ func (d *dialect) withCapabilities(c Capabilities) Capabilities {
 	if !d.chunks {
 		c.Bits &^= CapChunks
 	}
-	if d.p2p2 {
-		c.Extended |= CapP2P2
-	}
+	c.Extended |= d.extended
 	return c
 }
 

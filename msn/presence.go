@@ -65,8 +65,13 @@ const (
 	CapVoiceClips uint32 = 0x40000
 )
 
-// CapP2P2 is the extended capability of transfers in version 2 (p2p.md 12).
-const CapP2P2 uint32 = 0x20
+// Extended capabilities. Some programs ask nobody into a group talk who does not have that one.
+const (
+	CapP2P2        uint32 = 0x20 // transfers in version 2 (p2p.md 12)
+	capOfflineText uint32 = 0x100
+	capNudge       uint32 = 0x400
+	capGroupTalk   uint32 = 0x80000000
+)
 
 // ParseCapabilities reads the field of CHG, NLN and ILN: one decimal number, or two with a colon (MSNP16+).
 // A field that is missing or makes no sense is no capability; numbers after the second are passed over.

@@ -146,9 +146,14 @@ func (nc *notificationConn) userTold(ctx context.Context, e *wire.Envelope, gone
 	}
 	from := e.From()
 	passport := passportOf(from)
-	whole := strings.EqualFold(e.Get("NotifType"), "Full")
+	kind := e.Get("NotifType")
+	whole := strings.EqualFold(kind, "Full")
 	switch {
 	case checkPassport(passport) != nil:
+	case passport == nc.cfg.Passport && from.ViaNetwork == NetworkCircle: // as others see me there
+		if strings.EqualFold(kind, "Sync") {
+			nc.joinAgain(circleID(wire.Address{Network: from.ViaNetwork, Account: from.ViaAccount}))
+		}
 	case passport == nc.cfg.Passport:
 		return nc.ownDocument(ctx, doc, gone, whole)
 	case from.ViaNetwork == NetworkCircle:

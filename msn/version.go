@@ -98,7 +98,7 @@ type dialect struct {
 	// what goes with the client that first spoke it
 	clientName, clientVersion string
 	productID                 string
-	capabilities              uint32
+	capabilities, extended    uint32
 }
 
 // changelog is the history of the protocol, executable: the dialect of a version is every entry up to
@@ -167,7 +167,8 @@ var changelog = []struct {
 	{MSNP21, func(d *dialect) {
 		d.chat, d.sdg, d.documents, d.offline = envelopes{groups: true}, sdgAll, true, offlineSDG
 		d.cvr, d.members, d.signals, d.networks = cvrHop, ml.Services, false, false
-		d.p2p2, d.capabilities, d.clientVersion = true, 0xB0000020, "15.4.3508.1109"
+		d.p2p2, d.capabilities, d.extended = true, 0xB0000020, CapP2P2|capOfflineText|capNudge|capGroupTalk
+		d.clientVersion = "15.4.3508.1109"
 	}},
 }
 
@@ -175,7 +176,7 @@ var changelog = []struct {
 var apart = map[Version]func(*dialect){
 	MSNP24: func(d *dialect) {
 		d.auth, d.chat, d.apart = skypeAuth{}, envelopes{}, true
-		d.circles, d.endpoints, d.p2p2, d.offline = false, false, false, offlineNone
+		d.circles, d.endpoints, d.p2p2, d.extended, d.offline = false, false, false, 0, offlineNone
 	},
 }
 

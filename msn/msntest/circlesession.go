@@ -65,6 +65,9 @@ func (n *session) useCircles(cmd wire.Command, doc listDocument) {
 			continue
 		}
 		n.notify("PUT", notice{from: circleAddress(item.address), uri: "/circle", full: true, media: typeCircle})
+		if n.dialect.documents && !n.inCircles[item.address] { // asks the client to join (core.md 13.2)
+			n.notify("PUT", notice{from: n.address() + viaCircle(item.address), uri: "/user", sync: true, media: typeUser})
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ type conn struct {
 	opened        time.Time
 	peer          peer
 	over          bool // hung up: nothing is handled or sent any more
+	lengths       bool // MSNP21: an error about a command with payload ends in a length (core.md 3)
 
 	commands int  // received, for Faults.DropAfter
 	soiled   bool // Faults.Garbage was sent
@@ -113,7 +114,11 @@ func (c *conn) notice(name string, args ...string) bool {
 
 // fail answers with an error number. If the number is one after which Microsoft's servers closed, so does this.
 func (c *conn) fail(to wire.Command, code int) {
-	c.reply(to, fmt.Sprintf("%03d", code))
+	var length []string
+	if c.lengths && len(to.Payload) > 0 {
+		length = []string{"0"} // of the payload that explains it
+	}
+	c.reply(to, fmt.Sprintf("%03d", code), length...)
 	if fatal(code) {
 		c.hangUp()
 	}

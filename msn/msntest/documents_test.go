@@ -81,7 +81,7 @@ func TestProgramOfAPlace(t *testing.T) {
 		`<PSM></PSM><DDP></DDP><ColorScheme></ColorScheme><Scene></Scene><SignatureSound></SignatureSound></s><sep n="IM" epid="{guid(alice)}"><Capabilities>0:0</Capabilities></sep>` +
 		`<sep n="PE" epid="{guid(alice)}"><VER>Example:1.0</VER><TYP>1</TYP><Capabilities>0:32</Capabilities></sep></user>`)
 	p.play(spokenTo("bob", "10", "1:alice@example.com;epid={guid(alice)}", "Data", "packet") + "\nalice S: SDG 0 #")
-	p.play(spokenTo("bob", "11", "1:alice@example.com;epid={11111111-2222-4333-8444-555555555555}", "Data", "packet") + "\nbob S: 217 11")
+	p.play(spokenTo("bob", "11", "1:alice@example.com;epid={11111111-2222-4333-8444-555555555555}", "Data", "packet") + "\nbob S: 217 11 0")
 }
 
 func switchboardCount(s *Server) int {
@@ -110,7 +110,7 @@ func TestUnansweredCall(t *testing.T) {
 	if n := switchboardCount(s); n != 0 {
 		t.Errorf("%d switchboards", n)
 	}
-	p.play(spokenTo("alice", "12", "1:bob@example.com", "Text", "one") + "\nalice S: 217 12")
+	p.play(spokenTo("alice", "12", "1:bob@example.com", "Text", "one") + "\nalice S: 217 12 0")
 }
 
 // TestFederated21 is somebody of MSNP21 and somebody in another network.
@@ -123,8 +123,8 @@ func TestFederated21(t *testing.T) {
 		"erin S: MSG Hotmail Hotmail #\nerin S: CHL 0 *\n" + spokenTo("alice", "10", "32:erin@yahoo.example", "Text", "hi") +
 		"\nerin S: UBM alice@example.com 1 erin@yahoo.example 32 1 #\n | MIME-Version: 1.0\n | Content-Type: text/plain; charset=UTF-8\n |\n | hi\n" +
 		"erin C: UUM 7 alice@example.com 1 3 #\n | MIME-Version: 1.0\n | Content-Type: text/x-msnmsgr-datacast\n |\n | ID: 1\n |\n |\nalice S: SDG 0 #\n" +
-		spokenTo("alice", "11", "1:erin@yahoo.example", "Text", "hi") + "\nalice S: 204 11\nerin hangs up\nalice S: NFY DEL #\n" +
-		spokenTo("alice", "12", "32:erin@yahoo.example", "Text", "hi") + "\nalice S: 217 12")
+		spokenTo("alice", "11", "1:erin@yahoo.example", "Text", "hi") + "\nalice S: 204 11 0\nerin hangs up\nalice S: NFY DEL #\n" +
+		spokenTo("alice", "12", "32:erin@yahoo.example", "Text", "hi") + "\nalice S: 217 12 0")
 }
 
 // TestParty follows a temporary group from its making to its end.
@@ -148,10 +148,10 @@ func TestParty(t *testing.T) {
 	}
 	s.mu.Unlock()
 	to := "10:" + id + "@live.com"
-	p.play(party("bob", "20", to, "circles", roster("bob")) + "\nbob S: 201 20\n" + // not asked
+	p.play(party("bob", "20", to, "circles", roster("bob")) + "\nbob S: 201 20 0\n" + // not asked
 		party("alice", "21", to, "circles", roster("alice")) + "\nalice S: PUT 21 OK 0\nalice S: NFY PUT #\n" +
-		party("alice", "22", to+";path=IM", "multiparty", roster("dave")) + "\nalice S: 217 22\n" + // not there
-		party("alice", "23", to+";path=IM", "multiparty", roster("alice")) + "\nalice S: 215 23\n" +
+		party("alice", "22", to+";path=IM", "multiparty", roster("dave")) + "\nalice S: 217 22 0\n" + // not there
+		party("alice", "23", to+";path=IM", "multiparty", roster("alice")) + "\nalice S: 215 23 0\n" +
 		party("alice", "24", to+";path=IM", "multiparty", roster("bob")) + "\nalice S: PUT 24 OK 0\nalice S: NFY PUT #\nbob S: NFY PUT #\n" +
 		" | Routing: 1.0\n | To: 1:bob@example.com;epid={00000000-0000-0000-0000-000000000000}\n | From: " + to + "\n |\n | Reliability: 1.0\n |\n" +
 		" | Notification: 1.0\n | NotifNum: 0\n | Uri: /circle\n | NotifType: Partial\n | Content-Type: application/multiparty+xml\n | Content-Length: 147\n |\n" +
@@ -161,7 +161,7 @@ func TestParty(t *testing.T) {
 		party("carol", "20", to, "circles", roster("carol")) + "\ncarol S: PUT 20 OK 0\nalice S: NFY PUT #\nbob S: NFY PUT #\ncarol S: NFY PUT #\n" +
 		spokenTo("carol", "21", to+";path=IM", "Text", "hi all") + "\nalice S: SDG 0 #\nbob S: SDG 0 #\n" +
 		envelope("carol", "DEL 22", to, "Publication: 1.0|Uri: /circle/roster(IM)/user(1:carol@example.com)|Content-Type: application/circles+xml", "") +
-		"\ncarol S: DEL 22 OK 0\nalice S: NFY DEL #\nbob S: NFY DEL #\n" + spokenTo("carol", "23", to, "Text", "still here") + "\ncarol S: 201 23\n" +
+		"\ncarol S: DEL 22 OK 0\nalice S: NFY DEL #\nbob S: NFY DEL #\n" + spokenTo("carol", "23", to, "Text", "still here") + "\ncarol S: 201 23 0\n" +
 		"bob hangs up\nalice S: NFY DEL #\nalice hangs up")
 	waitUntil(t, s, func() bool { return len(s.parties) == 0 })
 }

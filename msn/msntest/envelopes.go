@@ -12,7 +12,8 @@ import (
 type notice struct {
 	from   string
 	uri    string
-	full   bool // NotifType Full, else Partial
+	full   bool // NotifType Full
+	sync   bool // NotifType Sync; else Partial
 	number int  // NotifNum
 	media  string
 	body   string
@@ -21,8 +22,11 @@ type notice struct {
 // notify sends NFY PUT or NFY DEL.
 func (n *session) notify(verb string, what notice) {
 	kind := "Partial"
-	if what.full {
+	switch {
+	case what.full:
 		kind = "Full"
+	case what.sync:
+		kind = "Sync"
 	}
 	e := wire.Envelope{
 		Routing: []wire.Header{

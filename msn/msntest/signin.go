@@ -29,6 +29,7 @@ func (n *session) chooseVersion(cmd wire.Command) {
 		n.conn.hangUp()
 		return
 	}
+	n.conn.lengths = n.dialect.documents
 	n.conn.reply(cmd, "VER", n.dialect.version.String())
 }
 
