@@ -172,7 +172,7 @@ func commandRename(ce *commands.Event, c *Client) error {
 		if name == "" {
 			return "", errors.New("write `rename [address] <name>`")
 		}
-		return fmt.Sprintf("%s is called %s now, for you.", cell(passport), cell(name)), s.msn.RenameContact(ctx, passport, name)
+		return fmt.Sprintf("%s is called %s now, for you.", cell(passport), cell(name)), s.rename(ctx, passport, name)
 	})
 }
 

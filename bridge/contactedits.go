@@ -79,6 +79,11 @@ func (s *session) add(ctx context.Context, passport, name string) (string, error
 	if err != nil {
 		return "", err
 	}
+	if name != "" && !s.msn.KeepsNicknames() {
+		if err := s.rename(ctx, contact.Passport, name); err != nil {
+			return "", err
+		}
+	}
 	s.decided(ctx, passport)
 	switch {
 	case before.On(msn.ForwardList):

@@ -164,8 +164,8 @@ func (g *ghosts) has(id networkid.UserID, name string, weak bool) bool {
 // by the address.
 func (c *Client) displayName(passport string) (name string, known bool) {
 	if s := c.current.Load(); s != nil {
-		if contact, ok := s.msn.Contact(passport); ok && contact.Nickname != "" && c.conn.Config.Contacts.Names == namesNickname {
-			return c.nameOf(passport, contact.Nickname), true
+		if nickname := s.nickname(passport); nickname != "" && c.conn.Config.Contacts.Names == namesNickname {
+			return c.nameOf(passport, nickname), true
 		}
 		if heard := s.msn.PresenceOf(passport).FriendlyName; heard != "" {
 			return c.nameOf(passport, heard), true

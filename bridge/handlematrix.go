@@ -358,7 +358,7 @@ func (c *Client) accept(ctx context.Context, passport string) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	name, known := c.displayName(passport)
-	if !known {
+	if !known || s.msn.KeepsNicknames() { // there it would be a nickname, which the user has not given
 		name = ""
 	}
 	if _, err := s.msn.AddContact(ctx, passport, name); err != nil {

@@ -29,7 +29,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.ContactChanged:
 		s.contactChanged(e.Contact)
 	case msn.ContactRemoved:
-		s.conn.presence.see(s.login.ID, makeUserID(s.server, e.Passport), view{presence: offlinePresence})
+		s.showPresence(e.Passport)
 		s.pictures.gone(e.Passport)
 	case msn.ContactRequest:
 		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
@@ -70,9 +70,6 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	}
 }
 
-// offlinePresence is what is seen of somebody who is on no list any more.
-const offlinePresence = event.PresenceOffline
-
 // signedIn is the beginning: the contact list is complete.
 func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
@@ -96,6 +93,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 func (s *session) contactChanged(contact msn.Contact) {
 	s.contacts.regroup()
 	s.mutual(contact)
+	s.showPresence(contact.Passport)
 	if !contact.On(msn.ForwardList) {
 		return
 	}
@@ -116,19 +114,25 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 		return
 	}
 	contact, _ := s.msn.Contact(passport)
-	if p.FriendlyName != "" && p.FriendlyName != contact.FriendlyName {
-		name, _ := s.displayName(passport)
-		s.contacts.called(passport, name)
+	if p.FriendlyName != "" {
+		if name, _ := s.displayName(passport); !s.conn.ghosts.has(makeUserID(s.server, passport), name, false) {
+			s.contacts.called(passport, name)
+		}
 	}
 	s.wantRoom(contact)
 }
 
-// showPresence hands status and personal message on together, as Matrix has them in one.
+// showPresence hands status and personal message on together, as Matrix has them in one. Who is no contact is seen offline: MSN tells
+// no more of them, even if they are on another list.
 func (s *session) showPresence(passport string) {
-	if s.conn.Config.Presence.ToMatrix && passport != s.passport {
-		v := viewOf(s.msn.PresenceOf(passport).Status, s.msn.PersonalMessageOf(passport))
-		s.conn.presence.see(s.login.ID, makeUserID(s.server, passport), v)
+	if !s.conn.Config.Presence.ToMatrix || passport == s.passport {
+		return
 	}
+	v := view{presence: event.PresenceOffline}
+	if contact, _ := s.msn.Contact(passport); contact.On(msn.ForwardList) {
+		v = viewOf(s.msn.PresenceOf(passport).Status, s.msn.PersonalMessageOf(passport))
+	}
+	s.conn.presence.see(s.login.ID, makeUserID(s.server, passport), v)
 }
 
 // event begins every event for a room.

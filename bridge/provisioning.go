@@ -181,7 +181,7 @@ func (s *session) amend(ctx context.Context, passport string, c change) error {
 		return mautrix.MInvalidParam.WithMessage("nothing to change: name or blocked is needed")
 	}
 	if c.Name != "" {
-		if err := s.msn.RenameContact(ctx, passport, c.Name); err != nil {
+		if err := s.rename(ctx, passport, c.Name); err != nil {
 			return err
 		}
 	}

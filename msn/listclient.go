@@ -274,3 +274,13 @@ func (c *Client) Decline(ctx context.Context, passport string) error {
 	}
 	return nc.settle(ctx, contact)
 }
+
+// KeepsNicknames tells whether the service keeps what I call a contact apart from what they call themselves (MSNP13 and later).
+// Before that RenameContact lasts until their next presence.
+func (c *Client) KeepsNicknames() bool {
+	if c.Version() == 0 {
+		return false
+	}
+	_, book := dialectOf(c.Version()).roster.(addressBook)
+	return book
+}
