@@ -27,6 +27,7 @@ type trouble struct {
 var (
 	errServerGone   = errors.New("the service is not in the bridge's configuration any more")
 	errNotConnected = errors.New("not signed in to MSN at the moment")
+	errBlocked      = errors.New("blocked by the user")
 )
 
 func is(targets ...error) func(error) bool {
@@ -147,6 +148,7 @@ var failures = []struct {
 	{is(msn.ErrUnknownDelivery), "the message may not have arrived: the connection broke, or nobody confirmed it", false, true, "unknown_delivery"},
 	{is(msn.ErrNotDelivered), "MSN could not deliver the message", true, true, "not_delivered"},
 	{is(msn.ErrContactOffline), "your contact is not online (or appears so to you)", true, true, "contact_offline"},
+	{is(errBlocked), "you have blocked them: write `unblock` here first", true, false, "blocked"},
 	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false, "contact_blocked"},
 	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false, "unknown_account"},
 	{is(msn.ErrHidden), "MSN does not let you write while you appear offline", true, true, "hidden"},

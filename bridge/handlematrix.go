@@ -68,6 +68,11 @@ func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Mess
 	if err != nil {
 		return msn.Sent{}, err
 	}
+	if _, passport, direct := parseDirect(portal); direct {
+		if contact, _ := s.msn.Contact(passport); contact.On(msn.BlockList) {
+			return msn.Sent{}, errBlocked
+		}
+	}
 	c.own.active()
 	if _, id, ok := parseConference(portal); ok {
 		defer c.conferences.open(id)()
@@ -378,6 +383,9 @@ func (c *Client) block(ctx context.Context, passport string) error {
 	defer cancel()
 	if err := s.msn.Block(ctx, passport); err != nil {
 		return err
+	}
+	if err := s.msn.Leave(ctx, msn.With(passport)); err != nil { // or they could go on writing where they are
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to leave the switchboard with somebody who is blocked")
 	}
 	c.decided(ctx, passport)
 	return nil

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strings"
 	"testing"
 
 	"maunium.net/go/mautrix/event"
@@ -61,6 +62,33 @@ func TestAcceptedName(t *testing.T) {
 				t.Fatal(err)
 			}
 			h.isCalled("eve@example.com", "Eve Two")
+		})
+	}
+}
+
+// TestBlocked: nothing goes to somebody who is blocked, nor comes from them where they were talking already.
+func TestBlocked(t *testing.T) {
+	for _, v := range []msn.Version{msn.MSNP8, msn.MSNP18, msn.MSNP21} {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			bob := h.personWith(bobMSN, msn.Online, v)
+			h.signedIn()
+			room := h.room(bobMSN)
+			h.goes(h.say(room, "hello"))
+			at := bob.reads("hello")
+			h.commandIn(room, "!msn block", "is blocked")
+			if v != msn.MSNP21 {
+				bob.wait("to be left", func(e msn.Event) bool { _, left := e.(msn.ParticipantLeft); return left })
+			}
+			if _, err := bob.Send(t.Context(), at.Conversation, &msn.TextMessage{Text: "and now?"}); err == nil {
+				t.Error("Bob can go on writing")
+			}
+			if s := h.status(h.say(room, "are you there?")); s.Status != event.MessageStatusFail || !strings.Contains(s.Message, "you have blocked them") {
+				t.Errorf("a message to him: %+v", s)
+			}
+			h.commandIn(room, "!msn unblock", "is not blocked")
+			h.goes(h.say(room, "hello again"))
+			bob.reads("hello again")
 		})
 	}
 }

@@ -66,6 +66,9 @@ func commandMessage(ce *commands.Event, _ *Client) error {
 			return err
 		}
 		c.own.say(fixed, kept)
+		if _, now := c.own.want(); fixed && now != kept {
+			ce.Reply("%s: contacts go on seeing %s, which came with `status`, until `$cmdprefix status auto`.", cell(c.login.RemoteName), cell(now))
+		}
 	}
 	switch text {
 	case "":

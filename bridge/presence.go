@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -114,6 +115,9 @@ type view struct {
 // songMark stands before what somebody listens to, in both directions.
 const songMark = "♪ "
 
+// gameMark stands before what somebody plays.
+const gameMark = "🎮 "
+
 // viewOf is the table of bridge.md, Presence.
 func viewOf(status msn.Status, personal msn.PersonalMessage) view {
 	var v view
@@ -129,13 +133,32 @@ func viewOf(status msn.Status, personal msn.PersonalMessage) view {
 		v.presence = event.PresenceUnavailable
 	}
 	v.message = word
-	if media := personal.Media.Text(); media != "" {
-		v.message = songMark + media
+	if media := playing(personal.Media); media != "" {
+		v.message = media
 	}
-	if text := msn.StripFormatting(personal.Text); text != "" {
+	if text := msn.StripFormatting(personal.Text); msnfmt.Name(text) != "" { // blanks say nothing
 		v.message = text
 	}
 	return v
+}
+
+// usualSong is how programs write what they play, with title and artist as the first arguments.
+const usualSong = "{0} - {1}"
+
+// playing is what somebody listens to, plays or works on; "" for nothing. Of a song the artist comes first.
+func playing(m msn.CurrentMedia) string {
+	text := m.Text()
+	if m.Format == usualSong && len(m.Args) > 1 && strings.EqualFold(m.Type, "Music") {
+		m.Format = "{1} - {0}"
+		text = strings.Trim(m.Text(), " -")
+	}
+	switch {
+	case text == "", strings.EqualFold(m.Type, "Office"):
+		return text
+	case strings.EqualFold(m.Type, "Games"):
+		return gameMark + text
+	}
+	return songMark + text
 }
 
 // reach orders presences: what the best placed login sees is shown.

@@ -68,6 +68,8 @@ func statusOf(v view) string {
 		return ""
 	case song:
 		emoji, text = "🎵", rest
+	case strings.HasPrefix(text, gameMark):
+		emoji, text = "🎮", text[len(gameMark):]
 	case v.presence == presenceBusy:
 		emoji = "⛔"
 	case v.presence == event.PresenceUnavailable:
