@@ -44,6 +44,7 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("status", "[_word_ [_message_] | auto]", "Set what your contacts see, until `status auto`.", commandStatus),
 		row("reconnect", "", "Sign in again, after you signed in at another place.", commandReconnect),
 		row("accept", "[_address_]", "Put somebody who asked on your contact list. In a chat, without address.", commandAccept),
+		row("requests", "", "List who waits for your answer.", commandRequests),
 		row("decline", "[_address_]", "Say no to somebody who asked. In a chat, without address.", commandDecline),
 		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", commandPlaces),
 		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", commandProfile),

@@ -55,6 +55,8 @@ func (s *session) contactTable(page int, search string) (markdown, plain string)
 	title := fmt.Sprintf("%s: %s", s.login.RemoteName, plural(len(contacts), "contact"))
 	if search != "" {
 		title += fmt.Sprintf(" with %q", search)
+	} else if asking := len(s.msn.Requests()); asking > 0 {
+		title += fmt.Sprintf(", and %s", plural(asking, "contact request"))
 	}
 	if pages > 1 {
 		title += fmt.Sprintf(", page %d of %d", page, pages)
@@ -102,12 +104,68 @@ func who(ce *commands.Event, words []string) (passport string, rest []string, er
 		passport, err = cleanAddress(words[0])
 		return passport, words[1:], err
 	}
-	if ce.Portal != nil {
-		if _, passport, ok := parseDirect(ce.Portal.ID); ok {
-			return passport, words, nil
+	if passport, ok := contactHere(ce); ok {
+		return passport, words, nil
+	}
+	if len(words) > 0 {
+		return "", nil, fmt.Errorf("%q is no address: one looks like bob@example.com", words[0])
+	}
+	return "", nil, errNobody
+}
+
+var errNobody = errors.New("give an address, or write it in the chat with the contact")
+
+// contactHere is the contact of the room in which a command is written.
+func contactHere(ce *commands.Event) (passport string, ok bool) {
+	if ce.Portal == nil {
+		return "", false
+	}
+	_, passport, ok = parseDirect(ce.Portal.ID)
+	return passport, ok
+}
+
+// oneOf is who a command is about that takes nobody but one: an address, a name, or nothing in the chat with the contact.
+func (s *session) oneOf(ce *commands.Event) (passport string, err error) {
+	words := wordsOf(ce.RawArgs)
+	switch {
+	case len(words) == 0:
+		if passport, ok := contactHere(ce); ok {
+			return passport, nil
+		}
+		return "", errNobody
+	case !strings.Contains(words[0], "@"):
+		return s.named(strings.Join(words, " "))
+	case len(words) > 1:
+		return "", fmt.Errorf("%q is too much: `%s` takes one address", strings.Join(words[1:], " "), ce.Command)
+	}
+	return cleanAddress(words[0])
+}
+
+// named finds whoever on any of the lists is called so, or else as part of the name, if that is one alone.
+func (s *session) named(name string) (passport string, err error) {
+	var exact, part []string
+	for _, contact := range s.msn.Contacts() {
+		shown, known := s.displayName(contact.Passport)
+		switch {
+		case !known:
+		case strings.EqualFold(shown, name):
+			exact = append(exact, contact.Passport)
+		case strings.Contains(strings.ToLower(shown), strings.ToLower(name)):
+			part = append(part, contact.Passport)
 		}
 	}
-	return "", nil, errors.New("give an address, or write it in the chat with the contact")
+	found := exact
+	if len(found) == 0 {
+		found = part
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%q is no address, and nobody on your lists is called so", name)
+	case 1:
+		return found[0], nil
+	}
+	slices.Sort(found)
+	return "", fmt.Errorf("%q may be %s: give the address", name, strings.Join(found[:min(len(found), 5)], ", "))
 }
 
 // wordsOf splits what follows a command. Names with blanks stand in double quotes.
@@ -147,6 +205,17 @@ func about(ce *commands.Event, c *Client, change func(ctx context.Context, s *se
 	return edit(ce, c, func(ctx context.Context, s *session) (string, error) { return change(ctx, s, passport, rest) })
 }
 
+// aboutOne is edit for commands that take one person and nothing else.
+func aboutOne(ce *commands.Event, c *Client, change func(ctx context.Context, s *session, passport string) (string, error)) error {
+	return edit(ce, c, func(ctx context.Context, s *session) (string, error) {
+		passport, err := s.oneOf(ce)
+		if err != nil {
+			return "", err
+		}
+		return change(ctx, s, passport)
+	})
+}
+
 func commandAdd(ce *commands.Event, c *Client) error {
 	return about(ce, c, func(ctx context.Context, s *session, passport string, rest []string) (string, error) {
 		return s.add(ctx, passport, strings.Join(rest, " "))
@@ -154,13 +223,27 @@ func commandAdd(ce *commands.Event, c *Client) error {
 }
 
 func commandAccept(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, _ []string) (string, error) {
-		return fmt.Sprintf("%s is on your contact list.", cell(passport)), s.accept(ctx, passport)
+	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
+		if !s.asks(passport) {
+			return "", noRequest(passport, "`add` puts somebody on your list who has not asked")
+		}
+		if err := s.accept(ctx, passport); err != nil {
+			return "", err
+		}
+		if contact, _ := s.msn.Contact(passport); contact.On(msn.BlockList) {
+			return fmt.Sprintf("%s is on your contact list, and still blocked: `unblock %[1]s` changes that.", cell(passport)), nil
+		}
+		return fmt.Sprintf("%s is on your contact list.", cell(passport)), nil
 	})
 }
 
+// noRequest is for whoever waits for no answer.
+func noRequest(passport, hint string) error {
+	return fmt.Errorf("there is no request of %s: %s", passport, hint)
+}
+
 func commandRemove(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, _ []string) (string, error) {
+	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 		return fmt.Sprintf("%s is off your contact list. A room with them stays; `delete-chat` there deletes it.", cell(passport)),
 			s.msn.RemoveContact(ctx, passport)
 	})
@@ -169,15 +252,21 @@ func commandRemove(ce *commands.Event, c *Client) error {
 func commandRename(ce *commands.Event, c *Client) error {
 	return about(ce, c, func(ctx context.Context, s *session, passport string, rest []string) (string, error) {
 		name := strings.Join(rest, " ")
-		if name == "" {
-			return "", errors.New("write `rename [address] <name>`")
+		switch name {
+		case "":
+			return "", errors.New("write `rename [address] <name>`, or `rename [address] none` for the name that they have themselves")
+		case "none":
+			return fmt.Sprintf("%s is called what they call themselves.", cell(passport)), s.rename(ctx, passport, "")
 		}
 		return fmt.Sprintf("%s is called %s now, for you.", cell(passport), cell(name)), s.rename(ctx, passport, name)
 	})
 }
 
 func commandDecline(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, _ []string) (string, error) {
+	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
+		if !s.asks(passport) {
+			return "", noRequest(passport, "`remove` takes somebody off your list, `block` keeps them away")
+		}
 		err := s.decline(ctx, passport)
 		if errors.Is(err, msn.ErrUnsupported) {
 			err = errors.New("this version of the protocol knows no declining: `block` them, or leave it as it is")
@@ -186,14 +275,31 @@ func commandDecline(ce *commands.Event, c *Client) error {
 	})
 }
 
+// commandRequests lists who waits for an answer.
+func commandRequests(ce *commands.Event, c *Client) error {
+	return edit(ce, c, func(_ context.Context, s *session) (string, error) {
+		requests := s.msn.Requests()
+		if len(requests) == 0 {
+			return "Nobody waits for an answer.", nil
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s:\n\n", plural(len(requests), "contact request"))
+		for _, r := range requests {
+			fmt.Fprintf(&b, "- %s (%s)%s\n", cell(short(s.nameOf(r.Passport, r.FriendlyName))), cell(short(r.Passport)), withColon(cell(short(r.Text))))
+		}
+		b.WriteString("\n`accept <address>`, `decline <address>` or `block <address>` answers.")
+		return b.String(), nil
+	})
+}
+
 func commandBlock(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, _ []string) (string, error) {
+	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 		return fmt.Sprintf("%s is blocked: they see you offline and cannot write to you.", cell(passport)), s.block(ctx, passport)
 	})
 }
 
 func commandUnblock(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, _ []string) (string, error) {
+	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 		return fmt.Sprintf("%s is not blocked.", cell(passport)), s.unblock(ctx, passport)
 	})
 }

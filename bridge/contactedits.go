@@ -242,7 +242,7 @@ func (s *session) sortContact(ctx context.Context, verb, passport, word string) 
 
 // mutual notes who has the user on their list, and tells who is new there.
 func (s *session) mutual(contact msn.Contact) {
-	has := contact.On(msn.ReverseList)
+	has := contact.Lists&(msn.ReverseList|msn.PendingList) != 0 // who asks has the user, too
 	s.seenMu.Lock()
 	before, known := s.reverse[contact.Passport]
 	s.reverse[contact.Passport] = has

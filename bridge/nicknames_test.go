@@ -42,6 +42,8 @@ func TestNames(t *testing.T) {
 			h.command("list bob", "Bobby (bob@example.com)")
 			h.inStep()
 			h.isCalled(bobMSN, "Bobby")
+			h.commandIn(room, "!msn rename none", "is called what they call themselves")
+			h.isCalled(bobMSN, "Rob")
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"go.mau.fi/util/exhttp"
+	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/matrix"
@@ -36,11 +37,11 @@ const maxProvisioning = 64 << 10
 
 // change is the body of every request that has one.
 type change struct {
-	Address string `json:"address"`
-	Name    string `json:"name"`
-	Blocked *bool  `json:"blocked"`
-	Group   string `json:"group"` // ID
-	Privacy string `json:"privacy"`
+	Address string  `json:"address"`
+	Name    *string `json:"name"`
+	Blocked *bool   `json:"blocked"`
+	Group   string  `json:"group"` // ID
+	Privacy string  `json:"privacy"`
 }
 
 func (p *provisioning) routes(mux *http.ServeMux) {
@@ -49,7 +50,7 @@ func (p *provisioning) routes(mux *http.ServeMux) {
 			return map[string]any{"contacts": s.withRooms(r.Context(), s.contactList(r.URL.Query().Get("q")))}, nil
 		},
 		"POST /v3/msn/contacts": func(ctx context.Context, s *session, _ *http.Request, c change) (any, error) {
-			return s.onAddress(c.Address, func(passport string) (string, error) { return s.add(ctx, passport, c.Name) })
+			return s.onAddress(c.Address, func(passport string) (string, error) { return s.add(ctx, passport, ptr.Val(c.Name)) })
 		},
 		"PATCH /v3/msn/contacts/{address}": func(ctx context.Context, s *session, r *http.Request, c change) (any, error) {
 			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) { return "", s.amend(ctx, passport, c) })
@@ -69,11 +70,11 @@ func (p *provisioning) routes(mux *http.ServeMux) {
 			return map[string]any{"groups": s.groupList()}, nil
 		},
 		"POST /v3/msn/groups": func(ctx context.Context, s *session, _ *http.Request, c change) (any, error) {
-			made, err := s.msn.AddGroup(ctx, c.Name)
+			made, err := s.msn.AddGroup(ctx, ptr.Val(c.Name))
 			return listedGroup{ID: made.ID, Name: made.Name, Contacts: []string{}}, err
 		},
 		"PATCH /v3/msn/groups/{id}": func(ctx context.Context, s *session, r *http.Request, c change) (any, error) {
-			return nil, s.msn.RenameGroup(ctx, r.PathValue("id"), c.Name)
+			return nil, s.msn.RenameGroup(ctx, r.PathValue("id"), ptr.Val(c.Name))
 		},
 		"DELETE /v3/msn/groups/{id}": func(ctx context.Context, s *session, r *http.Request, _ change) (any, error) {
 			return nil, s.msn.RemoveGroup(ctx, r.PathValue("id"))
@@ -177,11 +178,11 @@ func (s *session) onAddress(address string, do func(passport string) (string, er
 
 // amend changes what a request names of a contact: name and block.
 func (s *session) amend(ctx context.Context, passport string, c change) error {
-	if c.Name == "" && c.Blocked == nil {
+	if c.Name == nil && c.Blocked == nil {
 		return mautrix.MInvalidParam.WithMessage("nothing to change: name or blocked is needed")
 	}
-	if c.Name != "" {
-		if err := s.rename(ctx, passport, c.Name); err != nil {
+	if c.Name != nil {
+		if err := s.rename(ctx, passport, *c.Name); err != nil {
 			return err
 		}
 	}

@@ -139,13 +139,14 @@ func (nc *notificationConn) settle(ctx context.Context, contact Contact) error {
 	return nil
 }
 
-// RenameContact changes the name under which I see a contact (REA, SBP).
+// RenameContact changes the name under which I see a contact (REA, SBP, or the nickname in the address book). "" takes a nickname
+// away, where the service keeps them, see KeepsNicknames.
 func (c *Client) RenameContact(ctx context.Context, passport, name string) error {
 	nc, err := c.signedIn(ctx)
 	if err != nil {
 		return err
 	}
-	if name == "" {
+	if name == "" && !c.KeepsNicknames() {
 		return errors.New("rename contact: the name must not be empty")
 	}
 	contact, err := c.forward(nc, passport)

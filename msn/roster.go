@@ -1,6 +1,7 @@
 package msn
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -232,12 +233,19 @@ func (r *roster) rename(me string, c change) []Event {
 		return nil
 	}
 	e := r.contacts[c.passport]
-	if e == nil || c.name == "" {
+	if e == nil || c.name == "" && !c.nickname {
 		return nil
 	}
-	e.contact.FriendlyName = c.name
 	if c.nickname {
 		e.contact.Nickname = c.name
+	}
+	switch {
+	case c.name != "":
+		e.contact.FriendlyName = c.name
+	case e.presence != nil && e.presence.FriendlyName != "":
+		e.contact.FriendlyName = e.presence.FriendlyName
+	default:
+		e.contact.FriendlyName = cmp.Or(r.told[c.passport], c.passport)
 	}
 	return []Event{ContactChanged{e.snapshot()}}
 }

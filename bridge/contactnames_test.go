@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"testing"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// TestWhoIsMeant: a word behind a command is a person, and never taken for nothing.
+func TestWhoIsMeant(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room, s := h.room(bobMSN), h.online()
+	blocked := func(passport string, want bool) {
+		t.Helper()
+		if contact, _ := s.msn.Contact(passport); contact.On(msn.BlockList) != want {
+			t.Errorf("%s is %+v", passport, contact)
+		}
+	}
+	h.commandIn(room, "!msn block carol", "carol@example.com is blocked")
+	blocked(carolMSN, true)
+	blocked(bobMSN, false)
+	h.commandIn(room, "!msn block nobody in particular", `"nobody in particular" is no address, and nobody on your lists is called so`)
+	h.commandIn(room, "!msn remove carol@example.com now", `"now" is too much: `)
+	h.command("unblock CAROL", "carol@example.com is not blocked")
+	blocked(carolMSN, false)
+	h.command("block foo", `"foo" is no address`)
+	h.command("add foo", `"foo" is no address`)
+	h.command("block", "Give an address")
+	h.command("block o", "may be bob@example.com, carol@example.com")
+	blocked(bobMSN, false)
+	h.commandIn(room, "!msn block", "bob@example.com is blocked")
+	blocked(bobMSN, true)
+}
+
+// TestRequestsByCommand: only who asks can be answered.
+func TestRequestsByCommand(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	h.command("requests", "Nobody waits for an answer")
+	h.command("decline bob@example.com", "There is no request of bob@example.com")
+	h.command("accept eve@example.com", "There is no request of eve@example.com")
+	if contact, _ := h.online().msn.Contact("eve@example.com"); contact.On(msn.ForwardList) {
+		t.Error("a stranger is on the list")
+	}
+	eve := h.person("eve@example.com", msn.Online)
+	if _, err := eve.AddContact(t.Context(), aliceMSN, ""); err != nil {
+		t.Fatal(err)
+	}
+	h.room("eve@example.com")
+	h.command("requests", "Eve (eve@example.com)")
+	h.command("list", "2 contacts, and 1 contact request")
+	h.command("block eve@example.com", "is blocked")
+	h.command("requests", "Nobody waits for an answer")
+	h.command("list", "alice@example.com: 2 contacts")
+	if n := h.bot("has you on their MSN contact list now"); n != 0 {
+		t.Errorf("%d notices of what is no news", n)
+	}
+}
