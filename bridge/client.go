@@ -151,7 +151,7 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 	c.Disconnect()
 	c.meta().setPassword("")
 	if err := c.conn.db.DeleteLogin(ctx, string(c.login.ID)); err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget the conferences of a login")
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget what was remembered of a login")
 	}
 }
 
@@ -411,12 +411,19 @@ func (s *session) settle(ctx context.Context) {
 		if s.msn.PresenceOf(contact.Passport).Status != msn.Offline {
 			online++
 		}
-		s.wantRoom(contact)
+		if !s.rooms.there(ctx, directKey(s.login.ID, s.server, contact.Passport)) {
+			s.wantRoom(contact)
+		}
 	}
 	s.contacts.regroup()
 	if remembered, err := s.memory.get(ctx); err != nil || remembered.Greeted {
 		return
 	}
+	s.contacts.do(func(ctx context.Context) { // those that a former login has left behind
+		if err := s.settleRooms(ctx, false); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to put the account's rooms into its space")
+		}
+	})
 	s.remember(ctx, func(l *database.Login) { l.Greeted = true })
 	text := fmt.Sprintf("%s is signed in to MSN: %s, %d of them online.", s.login.RemoteName, plural(contacts, "contact"), online)
 	if rooms := s.contacts.waiting(); rooms > 0 {

@@ -286,6 +286,7 @@ func (s *session) dropGroup(ctx context.Context, group database.Group) error {
 	key := groupKey(s.login.ID, s.server, group.Room)
 	if s.rooms.there(ctx, key) {
 		s.rooms.forget(key)
+		s.unlist(ctx, key)
 		s.login.QueueRemoteEvent(&simplevent.ChatDelete{
 			EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatDelete, PortalKey: key},
 		})
@@ -477,10 +478,22 @@ func (c *Client) groupRenamed(ctx context.Context, msg *bridgev2.MatrixRoomName,
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	if err := s.msn.RenameGroup(ctx, group.ID, msg.Content.Name); err != nil {
-		return false, sendStatus(err)
+		s.tell(ctx, fmt.Sprintf("The group %s keeps its name: %s", cell(groupName(group.Name)), reason(err)))
+		s.restoreName(ctx, msg.Portal, groupName(group.Name))
+		return false, refusal("the group keeps its name").WithSendNotice(false) // clients show no messages of spaces
 	}
 	msg.Portal.Name, msg.Portal.NameSet = msg.Content.Name, true
 	return true, nil
+}
+
+// restoreName gives a room the name back that it had: bridgev2 knows of no other.
+func (s *session) restoreName(ctx context.Context, portal *bridgev2.Portal, name string) {
+	_, err := s.conn.br.Bot.SendState(ctx, portal.MXID, event.StateRoomName, "", &event.Content{
+		Parsed: &event.RoomNameEventContent{Name: name},
+	}, time.Time{})
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to give the space of a contact group its name back")
+	}
 }
 
 // groupDeleted removes a group whose sub-space is deleted. Its contacts stay on the list.

@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
 	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
@@ -318,6 +319,13 @@ func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.Matri
 		return sendStatus(err)
 	}
 	c.rooms.forget(msg.Portal.PortalKey)
+	c.unlist(ctx, msg.Portal.PortalKey)
+	if msg.Event == nil { // by command, after which bridgev2 does not delete the room
+		c.login.QueueRemoteEvent(&simplevent.ChatDelete{EventMeta: simplevent.EventMeta{
+			Type: bridgev2.RemoteEventChatDelete, PortalKey: msg.Portal.PortalKey,
+			PostHandleFunc: func(context.Context, *bridgev2.Portal) { c.rooms.forget(msg.Portal.PortalKey) },
+		}})
+	}
 	if _, id, ok := parseCircle(msg.Portal.ID); ok {
 		return sendStatus(c.leaveCircle(ctx, id))
 	}

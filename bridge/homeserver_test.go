@@ -472,7 +472,7 @@ func (i *intent) EnsureJoined(_ context.Context, roomID id.RoomID, _ ...bridgev2
 
 func (i *intent) EnsureInvited(_ context.Context, roomID id.RoomID, user id.UserID) error {
 	i.hs.change(func() {
-		if r := i.hs.rooms[roomID]; r != nil && r.members[user] == nil {
+		if r := i.hs.rooms[roomID]; r != nil && (r.members[user] == nil || !r.members[user].Membership.IsInviteOrJoin()) {
 			r.members[user] = &event.MemberEventContent{Membership: event.MembershipInvite}
 		}
 	})

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -40,9 +42,71 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 	}
 	resolved, err := c.resolved(ctx, passport)
 	if err == nil && createChat {
-		resolved.Chat = c.directChat(passport)
+		resolved.Chat, err = c.startChat(ctx, passport)
 	}
 	return resolved, err
+}
+
+// startChat puts somebody on the contact list (bridge.md, Contact list) and has a room for them: the one that there is, even if the
+// user has left it, or a new one.
+func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.CreateChatResponse, error) {
+	if passport == c.passport {
+		return nil, bridgev2.WrapRespErr(fmt.Errorf("%s is your own address", passport), mautrix.MInvalidParam)
+	}
+	if err := c.befriend(ctx, passport); err != nil {
+		return nil, bridgev2.WrapRespErr(errors.New(reason(err)), mautrix.MNotFound)
+	}
+	key := directKey(c.login.ID, c.server, passport)
+	portal, err := c.conn.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("get the room of %s: %w", passport, err)
+	}
+	if portal.MXID != "" && !c.present(ctx, portal) {
+		done := make(chan struct{})
+		meta := simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: key, PreHandleFunc: c.bringBack}
+		meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { close(done) }
+		if turn := c.login.QueueRemoteEvent(&simplevent.ChatResync{EventMeta: meta, ChatInfo: &bridgev2.ChatInfo{}}); turn.Success && !turn.Ignored {
+			await(ctx, done)
+		}
+	}
+	info := c.directInfo(passport)
+	info.ExtraUpdates = bridgev2.MergeExtraUpdaters(info.ExtraUpdates, c.sortWhenMade)
+	return &bridgev2.CreateChatResponse{PortalKey: key, Portal: portal, PortalInfo: info}, nil
+}
+
+// befriend adds somebody to the contact list: not who asks, which would accept them by accident, nor who is blocked.
+func (c *Client) befriend(ctx context.Context, passport string) error {
+	s, err := c.online()
+	if err != nil {
+		return nil // the room is there for later
+	}
+	contact, _ := s.msn.Contact(passport)
+	if contact.On(msn.ForwardList) || contact.On(msn.BlockList) || s.asks(passport) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	said, err := s.add(ctx, passport, "")
+	if err == nil {
+		s.notices.add(said)
+	}
+	return err
+}
+
+// sortWhenMade is called while bridgev2 makes a room: what is queued now comes when it is there.
+func (c *Client) sortWhenMade(_ context.Context, portal *bridgev2.Portal) (changed bool) {
+	s := c.current.Load()
+	if portal.MXID != "" || s == nil {
+		return false
+	}
+	go c.login.QueueRemoteEvent(&simplevent.ChatResync{ // the queue may be full, and this is its reader
+		EventMeta: simplevent.EventMeta{
+			Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey,
+			PostHandleFunc: func(_ context.Context, portal *bridgev2.Portal) { s.roomMade(portal.PortalKey) },
+		},
+		ChatInfo: &bridgev2.ChatInfo{},
+	})
+	return false
 }
 
 // CreateChatWithGhost makes a room with somebody who has a ghost.
@@ -52,13 +116,7 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 		return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
 	}
 	c.ensureGhost(ctx, passport, "")
-	return c.directChat(passport), nil
-}
-
-func (c *Client) directChat(passport string) *bridgev2.CreateChatResponse {
-	return &bridgev2.CreateChatResponse{
-		PortalKey: directKey(c.login.ID, c.server, passport), PortalInfo: c.directInfo(passport),
-	}
+	return c.startChat(ctx, passport)
 }
 
 // resolved describes somebody. The ghost has all there is to tell.

@@ -115,10 +115,11 @@ func (db *Database) PutLogin(ctx context.Context, login string, l Login) error {
 	return nil
 }
 
-// DeleteLogin forgets everything about a login.
+// DeleteLogin forgets what is remembered of a login. Which rooms show which contact groups and conferences stays, as the rooms do: the next
+// login of the account finds them again.
 func (db *Database) DeleteLogin(ctx context.Context, login string) error {
 	return db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"msn_conference", "msn_login", "msn_group", "msn_group_contact", "msn_profile"} {
+		for _, table := range []string{"msn_login", "msn_profile"} {
 			if _, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE login=$1", login); err != nil {
 				return fmt.Errorf("delete login: %w", err)
 			}

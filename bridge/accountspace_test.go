@@ -1,0 +1,146 @@
+package bridge
+
+import (
+	"testing"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/matrix-msn/matrix-msn/msn"
+)
+
+// accountSpace waits until the account's space has exactly these rooms among its children.
+func (h *house) accountSpace(want ...id.RoomID) {
+	h.t.Helper()
+	h.hs.wait(h.t, "the account's space with its rooms", func() bool {
+		r := h.hs.rooms[h.client().login.SpaceRoom]
+		if r == nil || len(r.children) != len(want) {
+			return false
+		}
+		for _, room := range want {
+			if _, in := r.children[room]; !in {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// TestLoginAgain: what a logout leaves behind is the account's again.
+func TestLoginAgain(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	bob := h.room(bobMSN)
+	h.command("group add Family", "is made")
+	h.command("group put bob@example.com Family", "is in Family")
+	family := h.space("Family", bob)
+	h.accountSpace(bob, family)
+	first := h.client().login.SpaceRoom
+	h.client().login.Logout(h.br.Log.WithContext(t.Context()))
+
+	h.signedIn()
+	if h.client().login.SpaceRoom == first {
+		t.Error("the space is the old one")
+	}
+	h.inStep()
+	h.accountSpace(bob, family)
+	h.space("Family", bob)
+	spaces := 0
+	h.hs.change(func() {
+		for _, r := range h.hs.rooms {
+			if r.space && r.name == "Family" {
+				spaces++
+			}
+		}
+	})
+	if spaces != 1 {
+		t.Errorf("%d spaces of one group", spaces)
+	}
+}
+
+// TestRemovedGroupIsOut: the account's space has no child that is gone.
+func TestRemovedGroupIsOut(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	bob := h.room(bobMSN)
+	h.command("group add Family", "is made")
+	h.accountSpace(bob, h.space("Family"))
+	h.command("group remove Family", "is gone")
+	h.accountSpace(bob)
+}
+
+// TestSyncBringsBack: sync has everything where it belongs, whatever the user did to it in a client.
+func TestSyncBringsBack(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	h.command("group add Family", "is made")
+	family := h.space("Family")
+	h.accountSpace(family)
+	space := h.client().login.SpaceRoom
+	h.hs.change(func() {
+		h.hs.rooms[space].put(family, false)
+		h.hs.rooms[family].members[alice].Membership = event.MembershipLeave
+		h.hs.rooms[space].members[alice].Membership = event.MembershipLeave
+	})
+	h.command("sync", "in step")
+	h.accountSpace(family)
+	for _, room := range []id.RoomID{family, space} {
+		h.hs.wait(t, "an invitation", func() bool { return h.hs.rooms[room].members[alice].Membership == event.MembershipInvite })
+	}
+}
+
+// TestRefusedGroupName: a space is called what the group is.
+func TestRefusedGroupName(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	h.command("group add Family", "is made")
+	h.command("group add Work", "is made")
+	work := h.space("Work")
+	h.hs.change(func() { h.hs.rooms[work].name = "Family" })
+	key := ""
+	h.dispatch(&event.Event{Type: event.StateRoomName, StateKey: &key, RoomID: work, Sender: alice, ID: "$rename",
+		Content: event.Content{Parsed: &event.RoomNameEventContent{Name: "Family"}}})
+	h.told("The group Work keeps its name: There is one of that name already.")
+	h.hs.wait(t, "the old name", func() bool { return h.hs.rooms[work].name == "Work" })
+}
+
+// TestChatStarted: whoever one starts a chat with becomes a contact, in the room that there is, and in the groups' spaces.
+func TestChatStarted(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	s := h.online()
+	h.command("start-chat nobody@example.com", "There is no such account")
+	h.command("start-chat alice@example.com", "is your own address")
+	h.command("start-chat eve@example.com", "Created chat with")
+	h.told("They are asked whether")
+	if contact, _ := s.msn.Contact("eve@example.com"); !contact.On(msn.ForwardList) {
+		t.Error("Eve is no contact")
+	}
+	h.command("group add Family", "is made")
+	h.command("group put bob@example.com Family", "is in Family")
+	h.space("Family")
+	h.command("start-chat bob@example.com", "Created chat with")
+	bob := h.room(bobMSN)
+	h.space("Family", bob)
+	h.hs.change(func() { h.hs.rooms[bob].members[alice].Membership = event.MembershipLeave })
+	h.command("start-chat bob@example.com", "already have")
+	h.hs.wait(t, "an invitation", func() bool { return h.hs.rooms[bob].members[alice].Membership != event.MembershipLeave })
+	if again := h.room(bobMSN); again != bob {
+		t.Errorf("another room %s instead of %s", again, bob)
+	}
+}
+
+// TestDeleteChat: the command takes the room away, and the next message makes another.
+func TestDeleteChat(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	room := h.room(bobMSN)
+	h.say(room, "!msn delete-chat")
+	h.hs.wait(t, "the room to go", func() bool { return h.hs.rooms[room] == nil })
+	h.accountSpace()
+	bob.writes(msn.With(aliceMSN), "hello?")
+	h.heard(h.room(bobMSN), ghostOf(bobMSN), "hello?")
+}
