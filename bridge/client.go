@@ -408,7 +408,7 @@ func (s *session) settle(ctx context.Context) {
 			continue
 		}
 		contacts++
-		if s.msn.PresenceOf(contact.Passport).Status != msn.Offline {
+		if s.msn.PresenceOf(contact.Passport).Status != msn.Offline && !contact.On(msn.BlockList) {
 			online++
 		}
 		if !s.rooms.there(ctx, directKey(s.login.ID, s.server, contact.Passport)) {

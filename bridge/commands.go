@@ -62,10 +62,15 @@ type chosen struct{}
 
 // choose takes the account out of a command, "add @alice@example.com bob@example.com", or with its service, "@local/alice@example.com".
 func choose(ce *commands.Event) (*Client, error) {
-	if len(ce.Args) == 0 || !strings.HasPrefix(ce.Args[0], "@") {
+	at := 0
+	if ce.Command == "group" && len(ce.Args) > 1 && !strings.HasPrefix(ce.Args[0], "@") {
+		at = 1 // "group add @alice@example.com Work"
+	}
+	if len(ce.Args) <= at || !strings.HasPrefix(ce.Args[at], "@") {
 		return nil, nil
 	}
-	word := strings.ToLower(ce.Args[0][1:])
+	given := ce.Args[at]
+	word := strings.ToLower(given[1:])
 	var found []*Client
 	var names []string
 	for _, c := range ownLogins(ce) {
@@ -75,10 +80,11 @@ func choose(ce *commands.Event) (*Client, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%q is not one of your accounts; they are %s", ce.Args[0], strings.Join(names, ", "))
+		return nil, fmt.Errorf("%q is not one of your accounts; they are %s", given, strings.Join(names, ", "))
 	}
-	ce.RawArgs = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(ce.RawArgs), ce.Args[0]))
-	ce.Args = ce.Args[1:]
+	before, after, _ := strings.Cut(ce.RawArgs, given)
+	ce.RawArgs = strings.TrimSpace(strings.TrimSpace(before) + " " + strings.TrimSpace(after))
+	ce.Args = slices.Delete(slices.Clone(ce.Args), at, at+1)
 	ce.Ctx = context.WithValue(ce.Ctx, chosen{}, found[0])
 	return found[0], nil
 }

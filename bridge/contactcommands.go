@@ -183,6 +183,10 @@ func wordsOf(text string) []string {
 
 // edit runs a change of the contact list under a time limit and answers with what it says.
 func edit(ce *commands.Event, c *Client, change func(context.Context, *session) (string, error)) error {
+	c, err := oneAccount(ce, c)
+	if err != nil {
+		return err
+	}
 	s, err := c.online()
 	if err != nil {
 		return err
@@ -194,6 +198,32 @@ func edit(ce *commands.Event, c *Client, change func(context.Context, *session) 
 		ce.Reply("%s%s", whose(ce, c), done)
 	}
 	return err
+}
+
+// oneAccount is whose list a command is about, if the user has several accounts: the one it names, that of the room, or the only one that
+// knows the first address in it.
+func oneAccount(ce *commands.Event, c *Client) (*Client, error) {
+	all := ownLogins(ce)
+	if _, here := contactHere(ce); here || len(all) < 2 { // one alone, too, if it is named
+		return c, nil
+	}
+	var knowing []*Client
+	var names []string
+	for _, one := range all {
+		names = append(names, "`@"+string(one.login.ID)+"`")
+		s := one.current.Load()
+		i := slices.IndexFunc(ce.Args, func(word string) bool { return strings.Contains(word, "@") })
+		if s == nil || i < 0 {
+			continue
+		}
+		if _, known := s.msn.Contact(strings.ToLower(ce.Args[i])); known {
+			knowing = append(knowing, one)
+		}
+	}
+	if len(knowing) == 1 {
+		return knowing[0], nil
+	}
+	return nil, fmt.Errorf("which account? You have several: put %s behind `%s`", strings.Join(names, " or "), ce.Command)
 }
 
 // about is edit for commands that take an address or the room's contact.
@@ -374,7 +404,7 @@ func (s *session) groupTable() string {
 		return "You have no contact groups. " + groupHelp
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\n", cell(s.login.RemoteName), plural(len(groups), "contact group"))
+	fmt.Fprintf(&b, "%s:\n\n", plural(len(groups), "contact group"))
 	for i, g := range groups {
 		fmt.Fprintf(&b, "%d. %s (%d)\n", i+1, cell(short(g.Name)), len(g.Contacts))
 	}

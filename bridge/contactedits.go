@@ -171,11 +171,17 @@ func (s *session) groupList() []listedGroup {
 // findGroup takes a name, in any letter case, or a number of the list.
 func (s *session) findGroup(word string) (listedGroup, error) {
 	list := s.groupList()
-	var found []listedGroup
+	var found, exact []listedGroup
 	for _, g := range list {
 		if strings.EqualFold(g.Name, word) {
 			found = append(found, g)
 		}
+		if g.Name == word {
+			exact = append(exact, g)
+		}
+	}
+	if len(exact) == 1 {
+		return exact[0], nil
 	}
 	if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(list) && len(found) == 0 {
 		return list[n-1], nil
@@ -202,7 +208,11 @@ func (s *session) removeGroup(ctx context.Context, word string) (string, error) 
 	if err == nil {
 		err = s.msn.RemoveGroup(ctx, g.ID)
 	}
-	return fmt.Sprintf("The contact group %s is gone. Its %s stay on your list.", cell(g.Name), plural(len(g.Contacts), "contact")), err
+	stay := plural(len(g.Contacts), "contact") + " stay"
+	if len(g.Contacts) == 1 {
+		stay += "s"
+	}
+	return fmt.Sprintf("The contact group %s is gone. Its %s on your list.", cell(g.Name), stay), err
 }
 
 func (s *session) renameGroup(ctx context.Context, word, name string) (string, error) {

@@ -34,6 +34,21 @@ func TestWhoIsMeant(t *testing.T) {
 	blocked(bobMSN, true)
 }
 
+// TestWhichAccount: with several accounts a change is for the one that is named, or the only one that knows the contact.
+func TestWhichAccount(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	eve := h.logsIn(h.user, "eve@example.com")
+	h.command("block carol@example.com", "alice@example.com: carol@example.com is blocked")
+	h.command("group add Work", "Which account? You have several: put `@local/alice@example.com` or `@local/eve@example.com` behind `group`")
+	h.command("sync", "Which account?")
+	h.command("group add @eve@example.com Work", "eve@example.com: The contact group Work is made")
+	h.command("group @local/eve@example.com", "1. Work (0)")
+	if groups := eve.current.Load().msn.Groups(); len(groups) != 1 || groups[0].Name != "Work" {
+		t.Errorf("%v", groups)
+	}
+}
+
 // TestRequestsByCommand: only who asks can be answered.
 func TestRequestsByCommand(t *testing.T) {
 	h := newHouse(t, nil)

@@ -157,7 +157,7 @@ var failures = []struct {
 	{is(msn.ErrNameTaken), "there is one of that name already", true, false, "name_taken"},
 	{is(msn.ErrListFull), "your contact list, or the list of your groups, is full", true, false, "list_full"},
 	{is(msn.ErrTooFast), "MSN wants you to write more slowly", true, true, "too_fast"},
-	{is(msn.ErrTooLong), "the message is too long for MSN", true, false, "too_long"},
+	{is(msn.ErrTooLong), "that is too long for MSN", true, false, "too_long"},
 	{is(msn.ErrUnsupported), "the protocol version of this MSN service cannot carry it", true, false, "unsupported"},
 	{is(msn.ErrServerBusy, msn.ErrServerDown), "the MSN service is busy", true, true, "busy"},
 	{is(msn.ErrNoAnswer, context.DeadlineExceeded), "MSN did not answer in time", true, true, "no_answer"},

@@ -49,7 +49,7 @@ func TestOddContacts(t *testing.T) {
 	}
 }
 
-// TestGroupsOfTheSameName are two spaces, and commands ask which is meant: names are compared without case.
+// TestGroupsOfTheSameName are two spaces; commands ask which is meant where the exact name does not tell.
 func TestGroupsOfTheSameName(t *testing.T) {
 	h := newHouse(t, nil)
 	h.signedIn()
@@ -61,8 +61,11 @@ func TestGroupsOfTheSameName(t *testing.T) {
 	}
 	h.space("Same")
 	h.space("same")
-	h.command(`group put bob@example.com same`, `There are 2 contact groups called "same"`)
+	h.command(`group put bob@example.com SAME`, `There are 2 contact groups called "SAME"`)
 	h.command(`group put bob@example.com 2`, "bob@example.com is in")
+	h.command(`group take bob@example.com same`, "bob@example.com is not in same")
+	h.command("group put bob@example.com Same", "bob@example.com is in Same")
+	h.command("group remove Same", "Its 1 contact stays on your list")
 }
 
 // TestChangesWhileSyncing changes the list as fast as it can while rooms are made, and comes to the right end.

@@ -93,10 +93,10 @@ func (c *Client) befriend(ctx context.Context, passport string) error {
 	return err
 }
 
-// sortWhenMade is called while bridgev2 makes a room: what is queued now comes when it is there.
+// sortWhenMade is called while bridgev2 makes a room, or takes one over: what is queued now comes when it is there.
 func (c *Client) sortWhenMade(_ context.Context, portal *bridgev2.Portal) (changed bool) {
 	s := c.current.Load()
-	if portal.MXID != "" || s == nil {
+	if s == nil {
 		return false
 	}
 	go c.login.QueueRemoteEvent(&simplevent.ChatResync{ // the queue may be full, and this is its reader
