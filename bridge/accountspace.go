@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 )
 
 // All of a login's rooms lie in its space (bridge.md, Contact list). bridgev2 puts them there when it makes them; rooms that stay behind a
@@ -28,7 +28,9 @@ func (c *Client) settleRooms(ctx context.Context, all bool) error {
 			failed = append(failed, c.settleRoom(ctx, row.PortalKey, all))
 		}
 	}
-	if space := c.login.SpaceRoom; all && space != "" {
+	if space, err := c.login.GetSpaceRoom(ctx); err != nil {
+		failed = append(failed, err)
+	} else if all && space != "" {
 		failed = append(failed, c.conn.br.Bot.EnsureInvited(ctx, space, c.login.UserMXID))
 	}
 	return errors.Join(failed...)
@@ -57,20 +59,23 @@ func (c *Client) settleRoom(ctx context.Context, key networkid.PortalKey, all bo
 
 // unlist takes a room out of the account's space, before it is deleted.
 func (c *Client) unlist(ctx context.Context, key networkid.PortalKey) {
-	portal, err := c.conn.br.GetExistingPortalByKey(ctx, key)
-	if err != nil || portal == nil || portal.MXID == "" || c.login.SpaceRoom == "" {
+	room, err := c.rooms.id(ctx, key)
+	if err != nil || room == "" {
 		return
 	}
-	_, err = c.conn.br.Bot.SendState(ctx, c.login.SpaceRoom, event.StateSpaceChild, portal.MXID.String(), &event.Content{
-		Parsed: &event.SpaceChildEventContent{},
-	}, time.Time{})
+	space, err := c.login.GetSpaceRoom(ctx)
+	if err == nil && space != "" {
+		_, err = c.conn.br.Bot.SendState(ctx, space, event.StateSpaceChild, room.String(), &event.Content{
+			Parsed: &event.SpaceChildEventContent{},
+		}, time.Time{})
+	}
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to take a room out of the account's space")
 	}
 }
 
 // present tells whether the user is in a room, or invited. A room about which nothing can be learnt counts as one without them.
-func (c *Client) present(ctx context.Context, portal *bridgev2.Portal) bool {
-	member, err := c.conn.br.Matrix.GetMemberInfo(ctx, portal.MXID, c.login.UserMXID)
+func (c *Client) present(ctx context.Context, room id.RoomID) bool {
+	member, err := c.conn.br.Matrix.GetMemberInfo(ctx, room, c.login.UserMXID)
 	return err == nil && member != nil && member.Membership.IsInviteOrJoin()
 }

@@ -9,11 +9,21 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
+func (h *house) accountSpaceID() id.RoomID {
+	h.t.Helper()
+	space, err := h.client().login.GetSpaceRoom(h.br.Log.WithContext(h.t.Context()))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return space
+}
+
 // accountSpace waits until the account's space has exactly these rooms among its children.
 func (h *house) accountSpace(want ...id.RoomID) {
 	h.t.Helper()
+	space := h.accountSpaceID()
 	h.hs.wait(h.t, "the account's space with its rooms", func() bool {
-		r := h.hs.rooms[h.client().login.SpaceRoom]
+		r := h.hs.rooms[space]
 		if r == nil || len(r.children) != len(want) {
 			return false
 		}
@@ -36,11 +46,11 @@ func TestLoginAgain(t *testing.T) {
 	h.command("group put bob@example.com Family", "is in Family")
 	family := h.space("Family", bob)
 	h.accountSpace(bob, family)
-	first := h.client().login.SpaceRoom
+	first := h.accountSpaceID()
 	h.client().login.Logout(h.br.Log.WithContext(t.Context()))
 
 	h.signedIn()
-	if h.client().login.SpaceRoom == first {
+	if h.accountSpaceID() == first {
 		t.Error("the space is the old one")
 	}
 	h.inStep()
@@ -78,7 +88,7 @@ func TestSyncBringsBack(t *testing.T) {
 	h.command("group add Family", "is made")
 	family := h.space("Family")
 	h.accountSpace(family)
-	space := h.client().login.SpaceRoom
+	space := h.accountSpaceID()
 	h.hs.change(func() {
 		h.hs.rooms[space].put(family, false)
 		h.hs.rooms[family].members[alice].Membership = event.MembershipLeave
@@ -138,6 +148,7 @@ func TestDeleteChat(t *testing.T) {
 	bob := h.person(bobMSN, msn.Online)
 	h.signedIn()
 	room := h.room(bobMSN)
+	h.accountSpace(room)
 	h.say(room, "!msn delete-chat")
 	h.hs.wait(t, "the room to go", func() bool { return h.hs.rooms[room] == nil })
 	h.accountSpace()

@@ -38,6 +38,7 @@ type Client struct {
 	profile     *ownProfile
 	conferences *conferences
 	groups      *groupRooms
+	nicknames   *nicknames
 	rooms       *rooms
 	typist      *typist
 	nudgesIn    spacing[string]
@@ -76,6 +77,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.profile = client.newProfile()
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
 	client.groups = &groupRooms{form: c.Config.Contacts.Groups, db: c.db, login: string(login.ID)}
+	client.nicknames = &nicknames{db: c.db, login: string(login.ID)}
 	client.rooms = newRooms(c.br)
 	client.typist = newTypist(client.sendTyping)
 	client.keptTold.every = keptPause

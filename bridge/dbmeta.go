@@ -11,12 +11,11 @@ import (
 )
 
 // loginMeta is what is kept with a login in bridgev2's own table: the password, sealed by the key ring
-// (secret.go) with the login's ID bound into it, and the nicknames that the service does not keep. bridgev2 stores it whenever it
-// stores the login, in any goroutine.
+// (secret.go) with the login's ID bound into it. bridgev2 stores it whenever it stores the login, in any
+// goroutine.
 type loginMeta struct {
-	mu        sync.Mutex
-	sealed    string
-	nicknames map[string]string // by address
+	mu     sync.Mutex
+	sealed string
 }
 
 // password is the sealed password.
@@ -33,39 +32,13 @@ func (m *loginMeta) setPassword(sealed string) {
 	m.sealed = sealed
 }
 
-// nickname is what the user calls a contact; "" for nothing.
-func (m *loginMeta) nickname(passport string) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.nicknames[passport]
-}
-
-// setNickname replaces it; "" takes it away.
-func (m *loginMeta) setNickname(passport, name string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if name == "" {
-		delete(m.nicknames, passport)
-		return
-	}
-	if m.nicknames == nil {
-		m.nicknames = make(map[string]string)
-	}
-	m.nicknames[passport] = name
-}
-
 // storedMeta is a loginMeta as JSON.
 type storedMeta struct {
-	Password  string            `json:"password"`
-	Nicknames map[string]string `json:"nicknames,omitempty"`
+	Password string `json:"password"`
 }
 
 // MarshalJSON writes the content.
-func (m *loginMeta) MarshalJSON() ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return json.Marshal(storedMeta{m.sealed, m.nicknames})
-}
+func (m *loginMeta) MarshalJSON() ([]byte, error) { return json.Marshal(storedMeta{m.password()}) }
 
 // UnmarshalJSON reads the content.
 func (m *loginMeta) UnmarshalJSON(text []byte) error {
@@ -73,9 +46,7 @@ func (m *loginMeta) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &stored); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sealed, m.nicknames = stored.Password, stored.Nicknames
+	m.setPassword(stored.Password)
 	return nil
 }
 

@@ -310,11 +310,11 @@ func (s *session) chatWith(ctx context.Context, passport string) id.RoomID {
 	if !s.rooms.there(ctx, key) {
 		return ""
 	}
-	portal, err := s.conn.br.GetExistingPortalByKey(ctx, key)
-	if err != nil || portal == nil {
+	room, err := s.rooms.id(ctx, key)
+	if err != nil {
 		return ""
 	}
-	return portal.MXID
+	return room
 }
 
 // roomMade puts a contact's new room into the contact's groups.

@@ -3,12 +3,56 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"sync"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
 // Nicknames are what the user calls contacts. A service with an address book keeps them; what older versions keep is gone with the
 // contact's next presence, so the bridge does it for those.
+
+// nicknames are those that the bridge keeps for a login.
+type nicknames struct {
+	db    *database.Database
+	login string
+
+	mu    sync.Mutex
+	names map[string]string // by address
+}
+
+// load reads them.
+func (n *nicknames) load(ctx context.Context) error {
+	names, err := n.db.Nicknames(ctx, n.login)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.names = names
+	return nil
+}
+
+// of is what a contact is called; "" for nothing.
+func (n *nicknames) of(passport string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.names[passport]
+}
+
+// set stores what a contact is called; "" takes it away.
+func (n *nicknames) set(ctx context.Context, passport, name string) error {
+	if err := n.db.PutNickname(ctx, n.login, passport, name); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.names == nil {
+		n.names = make(map[string]string)
+	}
+	n.names[passport] = name
+	return nil
+}
 
 // nickname is what the user calls a contact; "" for nothing of their own.
 func (s *session) nickname(passport string) string {
@@ -19,7 +63,7 @@ func (s *session) nickname(passport string) string {
 	case s.msn.KeepsNicknames():
 		return contact.Nickname
 	}
-	return s.meta().nickname(passport)
+	return s.nicknames.of(passport)
 }
 
 // rename gives a contact a nickname.
@@ -30,9 +74,8 @@ func (s *session) rename(ctx context.Context, passport, name string) error {
 	if contact, _ := s.msn.Contact(passport); !contact.On(msn.ForwardList) {
 		return fmt.Errorf("%s: %w", passport, msn.ErrNotOnList)
 	}
-	s.meta().setNickname(passport, name)
-	if err := s.login.Save(ctx); err != nil {
-		return fmt.Errorf("keep the name: %w", err)
+	if err := s.nicknames.set(ctx, passport, name); err != nil {
+		return err
 	}
 	shown, _ := s.displayName(passport)
 	s.contacts.called(passport, shown)

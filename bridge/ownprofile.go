@@ -328,6 +328,9 @@ func (c *Client) recall(ctx context.Context) {
 	if err := c.profile.load(ctx); err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to read what is kept of the profile")
 	}
+	if err := c.nicknames.load(ctx); err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to read what contacts are called")
+	}
 	kept := c.profile.get()
 	c.own.say(kept.MessageFixed, kept.Message)
 }

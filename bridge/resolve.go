@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix"
@@ -57,11 +58,11 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 		return nil, bridgev2.WrapRespErr(errors.New(reason(err)), mautrix.MNotFound)
 	}
 	key := directKey(c.login.ID, c.server, passport)
-	portal, err := c.conn.br.GetPortalByKey(ctx, key)
+	room, err := c.rooms.id(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("get the room of %s: %w", passport, err)
 	}
-	if portal.MXID != "" && !c.present(ctx, portal) {
+	if room != "" && !c.present(ctx, room) {
 		done := make(chan struct{})
 		meta := simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: key, PreHandleFunc: c.bringBack}
 		meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { close(done) }
@@ -69,9 +70,10 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 			await(ctx, done)
 		}
 	}
-	info := c.directInfo(passport)
-	info.ExtraUpdates = bridgev2.MergeExtraUpdaters(info.ExtraUpdates, c.sortWhenMade)
-	return &bridgev2.CreateChatResponse{PortalKey: key, Portal: portal, PortalInfo: info}, nil
+	if room == "" {
+		go c.sortWhenMade(c.conn.br.BackgroundCtx, key)
+	}
+	return &bridgev2.CreateChatResponse{PortalKey: key, PortalInfo: c.directInfo(passport)}, nil
 }
 
 // befriend adds somebody to the contact list: not who asks, which would accept them by accident, nor who is blocked.
@@ -93,20 +95,25 @@ func (c *Client) befriend(ctx context.Context, passport string) error {
 	return err
 }
 
-// sortWhenMade is called while bridgev2 makes a room, or takes one over: what is queued now comes when it is there.
-func (c *Client) sortWhenMade(_ context.Context, portal *bridgev2.Portal) (changed bool) {
-	s := c.current.Load()
-	if s == nil {
-		return false
+const (
+	// madePause is how often to look for a room that bridgev2 makes, which tells nobody when it has; madeMost for how long.
+	madePause = 100 * time.Millisecond
+	madeMost  = 30 * time.Second
+)
+
+// sortWhenMade puts a room that bridgev2 is about to make into the contact's groups.
+func (c *Client) sortWhenMade(ctx context.Context, key networkid.PortalKey) {
+	ctx, cancel := context.WithTimeout(ctx, madeMost)
+	defer cancel()
+	for sleep(ctx, madePause) == nil {
+		if !c.rooms.there(ctx, key) {
+			continue
+		}
+		if s := c.current.Load(); s != nil {
+			s.roomMade(key)
+		}
+		return
 	}
-	go c.login.QueueRemoteEvent(&simplevent.ChatResync{ // the queue may be full, and this is its reader
-		EventMeta: simplevent.EventMeta{
-			Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey,
-			PostHandleFunc: func(_ context.Context, portal *bridgev2.Portal) { s.roomMade(portal.PortalKey) },
-		},
-		ChatInfo: &bridgev2.ChatInfo{},
-	})
-	return false
 }
 
 // CreateChatWithGhost makes a room with somebody who has a ghost.

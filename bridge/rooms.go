@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 )
 
 // roomTimeout bounds the making of one room.
@@ -58,12 +59,21 @@ func (r *rooms) there(ctx context.Context, key networkid.PortalKey) bool {
 	lock := r.locks.of(key.String())
 	lock.Lock()
 	defer lock.Unlock()
-	portal, err := r.br.GetExistingPortalByKey(ctx, key)
-	if err != nil || portal == nil || portal.MXID == "" {
+	if room, err := r.id(ctx, key); err != nil || room == "" {
 		return false
 	}
 	r.note(key)
 	return true
+}
+
+// id is the ID of a room; "" if there is none. It is read from the database: bridgev2 does not lock its portals while it makes a room for
+// them, as it does by itself for start-chat.
+func (r *rooms) id(ctx context.Context, key networkid.PortalKey) (id.RoomID, error) {
+	row, err := r.br.DB.Portal.GetByKey(ctx, key)
+	if err != nil || row == nil {
+		return "", err
+	}
+	return row.MXID, nil
 }
 
 // ensure makes a room, unless there is one.
@@ -77,11 +87,15 @@ func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key netwo
 	if r.known(key) {
 		return false, nil
 	}
-	portal, err := r.br.GetPortalByKey(ctx, key)
+	room, err := r.id(ctx, key)
 	if err != nil {
 		return false, fmt.Errorf("get the room: %w", err)
 	}
-	if made = portal.MXID == ""; made {
+	if made = room == ""; made {
+		portal, err := r.br.GetPortalByKey(ctx, key)
+		if err != nil {
+			return false, fmt.Errorf("get the room: %w", err)
+		}
 		// Finishing one room takes less than undoing half of it, and bridgev2 does not take cancelling well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roomTimeout)
 		defer cancel()

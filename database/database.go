@@ -119,7 +119,7 @@ func (db *Database) PutLogin(ctx context.Context, login string, l Login) error {
 // login of the account finds them again.
 func (db *Database) DeleteLogin(ctx context.Context, login string) error {
 	return db.DoTxn(ctx, nil, func(ctx context.Context) error {
-		for _, table := range []string{"msn_login", "msn_profile"} {
+		for _, table := range []string{"msn_login", "msn_profile", "msn_nickname"} {
 			if _, err := db.Exec(ctx, "DELETE FROM "+table+" WHERE login=$1", login); err != nil {
 				return fmt.Errorf("delete login: %w", err)
 			}

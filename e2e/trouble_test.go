@@ -129,7 +129,7 @@ func TestStartChat(t *testing.T) {
 	room := u.roomWith(t, passport)
 	u.says(t, room, "you do not know me")
 	hears(t, stranger, 0, u.passport, "you do not know me")
-	for _, c := range house.MSN.Account(u.passport).Contacts {
-		t.Errorf("writing to somebody has put %s on the lists %v", c.Passport, c.Lists)
+	if !house.MSN.Account(u.passport).On(passport, msn.ForwardList) {
+		t.Error("they are not on the contact list")
 	}
 }

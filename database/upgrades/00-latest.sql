@@ -1,4 +1,4 @@
--- v0 -> v3 (compatible with v1+): Latest revision
+-- v0 -> v4 (compatible with v1+): Latest revision
 CREATE TABLE msn_conference (
     login    TEXT   NOT NULL,
     id       TEXT   NOT NULL,
@@ -63,4 +63,11 @@ CREATE TABLE msn_profile (
     png           BYTEA
     -- only: sqlite (line commented)
 --  png           BLOB
+);
+
+CREATE TABLE msn_nickname (
+    login    TEXT NOT NULL,
+    passport TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    PRIMARY KEY (login, passport)
 );
