@@ -97,6 +97,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	}
 	spacesOn(br.Matrix, c.heardSpaceChild)
 	c.followUpgrades()
+	c.answerInvites()
 	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)

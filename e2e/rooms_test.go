@@ -58,6 +58,29 @@ func TestUpgradedRoom(t *testing.T) {
 	hears(t, bob, 0, u.passport, "yes")
 }
 
+// TestGhostsInOtherRooms invites people of MSN into a room of one's own: they decline, and say what to do.
+func TestGhostsInOtherRooms(t *testing.T) {
+	t.Parallel()
+	u, friends := signedIn(t, 0, "bob", "carol")
+	mark := u.Len()
+	var room id.RoomID
+	within(t, func(ctx context.Context) error {
+		made, err := u.CreateRoom(ctx, &mautrix.ReqCreateRoom{
+			Name: "Club", Invite: []id.UserID{house.Bridge.Ghost(friends[0].Passport), house.Bridge.Ghost(friends[1].Passport)},
+		})
+		if err == nil {
+			room = made.RoomID
+		}
+		return err
+	})
+	for _, friend := range friends {
+		u.awaits(t, friend.Passport+" declining", mark, func(evt *event.Event) bool {
+			return evt.RoomID == room && evt.Type == event.StateMember && evt.GetStateKey() == house.Bridge.Ghost(friend.Passport).String() &&
+				evt.Content.AsMember().Membership == event.MembershipLeave && strings.Contains(evt.Content.AsMember().Reason, "create-group")
+		})
+	}
+}
+
 // TestLostRooms takes a contact's room away in each way. The next text from MSN is seen nevertheless, and can be answered.
 func TestLostRooms(t *testing.T) {
 	t.Parallel()
