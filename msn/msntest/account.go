@@ -37,6 +37,7 @@ type account struct {
 
 	network  int        // msn.NetworkMSN, or that of a partner
 	sessions []*session // signed in there, in the order of their coming
+	words    int        // what they have said of AL and BL so far
 	face     face       // what they show together
 	leaving  *session   // while it is told that one has gone
 
@@ -192,11 +193,7 @@ func (s *Server) preset(a Account) {
 		if other == acc {
 			continue
 		}
-		e := other.entries[acc.passport]
-		if e == nil {
-			continue
-		}
-		if e.lists&msn.ForwardList != 0 {
+		if other.forwards(acc.passport) {
 			acc.watchedBy(other.passport)
 		}
 	}
@@ -255,17 +252,20 @@ func (a *account) on(passport string, list msn.List) bool {
 
 // allows tells whether the account lets somebody see and call it (core.md 7.1).
 func (a *account) allows(passport string) bool {
-	if a.on(passport, msn.BlockList) {
+	switch a.standing(passport) {
+	case msn.AllowList:
+		return true
+	case msn.BlockList:
 		return false
 	}
-	return a.privacy == msn.AllowOthers || a.on(passport, msn.AllowList)
+	return a.privacy == msn.AllowOthers
 }
 
 // watchedBy notes that somebody has the account on FL: on RL, or on PL as long as the account has not decided.
 func (a *account) watchedBy(passport string) *entry {
 	e := a.entry(passport)
 	if e.lists&(msn.ReverseList|msn.PendingList) == 0 {
-		if e.lists&(msn.AllowList|msn.BlockList) != 0 {
+		if a.standing(passport) != 0 {
 			e.lists |= msn.ReverseList
 		} else {
 			e.lists |= msn.PendingList

@@ -121,7 +121,7 @@ type Quirks struct {
 	// ListsByADL makes ADL and RML change the lists that are kept, all but the first ADL, whose content is ignored: every
 	// session sees all contacts. Several domains in one document are taken for the last one, one unknown address refuses all,
 	// and a document that makes no sense ends the connection; FQY takes one address and calls every network MSN's. Otherwise
-	// they hold for the session alone, and the address book services change lists.
+	// they hold for the session alone, or until the address book services say otherwise, which change the lists that are kept.
 	ListsByADL bool
 	// LooseProof accepts USR SSO S of MSNP15 without proof of the ticket's secret, does not answer it in MSNP16+, and refuses a
 	// wrong ticket for circles with 911 instead of 935, without closing.

@@ -79,6 +79,9 @@ func (s *Server) onList(a *account, passport string, list msn.List, name string)
 		}
 	}
 	e, fresh, code := s.put(a, list, passport, placement{}, serviceDialect)
+	if list != msn.ForwardList && (code == 0 || code == 215) {
+		s.overrule(a, passport, roles)
+	}
 	if code != 0 {
 		return code
 	}
@@ -110,7 +113,11 @@ func (s *Server) acceptPending(a *account, passport string) (code int) {
 // offList takes somebody off a list with all that follows; off PL settles a request. It returns the error number, or 0: 201
 // for RL, 216 for somebody who is not there.
 func (s *Server) offList(a *account, passport string, list msn.List) (code int) {
-	e := a.entries[strings.ToLower(passport)]
+	passport = strings.ToLower(passport)
+	e := a.entries[passport]
+	if list&roles != 0 {
+		s.overrule(a, passport, list)
+	}
 	switch {
 	case list == msn.ReverseList:
 		return 201
@@ -118,12 +125,26 @@ func (s *Server) offList(a *account, passport string, list msn.List) (code int) 
 		return 216
 	}
 	s.takeOff(a, e, list)
+	if list == msn.ForwardList {
+		for _, n := range a.sessions {
+			n.unforward(passport)
+		}
+	}
 	a.listChanged(s.now())
 	if other := s.accounts[e.passport]; other != nil && list != msn.PendingList {
 		s.mirrorRemoved(a, other, list)
 	}
 	a.tidy(e)
 	return 0
+}
+
+// overrule forgets what sessions have said of somebody, all of it or that they are on one list: the address book is asked to
+// say something else.
+func (s *Server) overrule(a *account, passport string, list msn.List) {
+	a.unsay(passport, list)
+	if other := s.accounts[passport]; other != nil {
+		s.presenceTo(other, a)
+	}
 }
 
 // nameChanged shows a new friendly name.

@@ -394,7 +394,7 @@ func removeFromList(n *session, cmd wire.Command) {
 func (s *Server) takeOff(a *account, e *entry, list msn.List) {
 	e.lists &^= list
 	other := s.accounts[e.passport]
-	if list == msn.PendingList && other != nil && other.on(a.passport, msn.ForwardList) {
+	if list == msn.PendingList && other != nil && other.forwards(a.passport) {
 		e.lists |= msn.ReverseList
 	}
 }

@@ -1,6 +1,8 @@
 package msntest
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -96,7 +98,12 @@ func objectArg(args []string, i int) string {
 func (n *session) showContacts(cmd *wire.Command) {
 	s := n.conn.srv
 	for _, e := range n.account.order {
-		if other := s.accounts[e.passport]; other != nil && e.lists&msn.ForwardList != 0 {
+		if other := s.accounts[e.passport]; other != nil {
+			s.show(n, other, false, cmd)
+		}
+	}
+	for _, passport := range slices.Sorted(maps.Keys(n.lists)) { // who is not in the address book
+		if other := s.accounts[passport]; other != nil && n.account.entries[passport] == nil && other != n.account {
 			s.show(n, other, false, cmd)
 		}
 	}
@@ -118,21 +125,19 @@ func (a *account) shownStatus() msn.Status {
 	return ""
 }
 
-// visible tells whether an account may be shown online to another one (core.md 8.8).
-func (s *Server) visible(a, to *account) bool {
-	return a.shownStatus() != "" && to.on(a.passport, msn.ForwardList) && a.allows(to.passport)
-}
+// visible tells whether an account may be shown online to another one that has it on FL (core.md 8.8).
+func (a *account) visible(to *account) bool { return a.shownStatus() != "" && a.allows(to.passport) }
 
-// watches tells whether a client wants to see somebody: in MSNP13+ ADL says so.
+// watches tells whether a client has somebody on FL: in MSNP13+ ADL says so.
 func (n *session) watches(passport string) bool {
 	s := n.conn.srv
 	switch {
 	case !n.dialect.federated && s.networkOf(passport) != msn.NetworkMSN:
 		return false
 	case n.dialect.burst != noBurst || s.quirks.ListsByADL:
-		return true
+		return n.account.on(passport, msn.ForwardList)
 	}
-	return n.lists[passport]&msn.ForwardList != 0
+	return n.lists[passport].forward
 }
 
 // presenceOf shows an account to everybody who has it on FL. changed tells that something about it is new, not only who may
@@ -175,14 +180,14 @@ func (s *Server) show(n *session, a *account, changed bool, asked *wire.Command)
 	if !n.present() || n.conn.over {
 		return
 	}
-	was, is := n.shown[a.passport], s.visible(a, n.account) && n.watches(a.passport)
+	was, is := n.shown[a.passport], a.visible(n.account) && n.watches(a.passport)
 	switch {
 	case is && (!was || changed):
 		n.shown[a.passport] = true
 		n.tellOnline(a, !was, asked)
 	case was && !is:
 		delete(n.shown, a.passport)
-		if n.account.on(a.passport, msn.ForwardList) {
+		if n.watches(a.passport) {
 			n.tellOffline(a)
 		}
 	}

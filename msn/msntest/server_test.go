@@ -165,7 +165,8 @@ func TestVisible(t *testing.T) {
 			one, two := s.accounts["alice@example.com"], s.accounts["bob@example.com"]
 			two.sessions, two.face.status = []*session{{account: two, status: c.status, listed: true, conn: &conn{srv: s, over: true}}}, c.status
 			defer func() { two.sessions, two.face = nil, face{} }()
-			if got := s.visible(two, one); got != c.visible {
+			watcher := &session{account: one, dialect: dialects[0], conn: &conn{srv: s}}
+			if got := two.visible(one) && watcher.watches(two.passport); got != c.visible {
 				t.Errorf("visible: %v", got)
 			}
 			if got := two.takesCalls(one); got != c.callers {

@@ -31,7 +31,7 @@ type session struct {
 
 	// Lists of this session alone, MSNP13+: by address, what ADL said.
 	listed bool // the first ADL came
-	lists  map[string]msn.List
+	lists  map[string]said
 	// listedForward counts those of them on FL.
 	listedForward int
 
@@ -78,6 +78,7 @@ func (n *session) gone() {
 	a.leaving = n
 	s.presenceOf(a, n.endpoint != "" && len(a.sessions) > 0)
 	a.leaving = nil
+	n.dropLists()
 	if n.endpoint != "" {
 		s.placeGone(a, n.endpoint)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
-// The lists that a client of MSNP13+ tells for its session (core.md 7.5): the address book says who may be there, ADL says
-// who of them matters now.
+// The lists that a client of MSNP13+ tells for its session (core.md 7.5): what the notification server goes by as long as the
+// session lasts. Those of the address book are kept.
 
 const (
 	// maxList and maxListed bound one ADL, RML or FQY (core.md 2.4).
@@ -283,11 +283,7 @@ func (n *session) takeLists(doc listDocument) map[int][]listed {
 			offenders[code] = append(offenders[code], item)
 			continue
 		}
-		was, bits := n.lists[item.address], msn.List(item.bits)
-		if bits&(msn.AllowList|msn.BlockList) != 0 {
-			was &^= msn.AllowList | msn.BlockList // whichever came last holds
-		}
-		n.lists[item.address] = was | bits
+		n.enlist(item.address, msn.List(item.bits))
 	}
 	return offenders
 }
@@ -318,11 +314,9 @@ func (n *session) listable(item listed) int {
 		return 210
 	}
 	// Who lists their own account, as MSNP21 does, has no contact more.
-	if bits&msn.ForwardList != 0 && n.lists[item.address]&msn.ForwardList == 0 && item.address != n.account.passport {
-		if n.listedForward >= s.quirks.ForwardLimit {
-			return 210
-		}
-		n.listedForward++
+	if bits&msn.ForwardList != 0 && !n.lists[item.address].forward && item.address != n.account.passport &&
+		n.listedForward >= s.quirks.ForwardLimit {
+		return 210
 	}
 	return 0
 }
@@ -430,24 +424,11 @@ func dropLists(n *session, cmd wire.Command) {
 					s.offList(n.account, item.address, list)
 				}
 			}
+			continue
 		}
 		n.unlist(item.address, bits)
 	}
 	n.conn.reply(cmd, "RML", "OK")
-}
-
-// unlist takes bits of somebody off the session's lists.
-func (n *session) unlist(address string, bits msn.List) {
-	was := n.lists[address]
-	if was&bits&msn.ForwardList != 0 {
-		n.listedForward--
-		delete(n.shown, address)
-	}
-	if was &^= bits; was == 0 {
-		delete(n.lists, address)
-	} else {
-		n.lists[address] = was
-	}
 }
 
 // askNetworks does FQY: one answer for each address (core.md 7.5).

@@ -150,15 +150,6 @@ func TestPushes(t *testing.T) {
 		" | MIME-Version: 1.0\n | Content-Type: text/x-msmsgsoimnotification; charset=UTF-8\n |\n | Mail-Data: x\n |")
 }
 
-// TestBlockedInSession blocks somebody who is online by a list of a session: that is no business of the others; the book's lists are.
-func TestBlockedInSession(t *testing.T) {
-	s := New(t, fixture())
-	p := play(t, s, "")
-	p.appears("bob")
-	p.play("bob C: ADL 7 #\n | <ml><d n=\"example.com\"><c n=\"alice\" l=\"5\" t=\"1\"/></d></ml>\nbob S: ADL 7 OK\n" +
-		"alice signs in MSNP12\nalice C: CHG 6 NLN 0\nalice S: CHG 6 NLN 0\nalice S: ILN 6 NLN bob@example.com Bob 0\nbob S: NLN NLN 1:alice@example.com ...")
-}
-
 // TestListLimits is ADL with too much.
 func TestListLimits(t *testing.T) {
 	s := New(t, Config{Accounts: fixture().Accounts, Quirks: Quirks{ForwardLimit: 2}})

@@ -232,7 +232,7 @@ func (n *session) takeSeat(a *account) bool {
 		s.tellOut(other.conn, "OTH")
 	}
 	n.account, a.sessions = a, append(a.sessions, n)
-	n.shown, n.lists, n.toldUser = map[string]bool{}, map[string]msn.List{}, map[string]string{}
+	n.shown, n.lists, n.toldUser = map[string]bool{}, map[string]said{}, map[string]string{}
 	n.circleLists, n.inCircles = map[string]msn.List{}, map[string]bool{}
 	n.listed = n.dialect.burst != noBurst || s.quirks.ListsByADL
 	return true
