@@ -10,6 +10,10 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn/internal/wire"
 )
 
+// maxSignal bounds the payload of UUN and UUM; longer ones close the connection. The limit for MSG is that of switchboards
+// alone: what goes by UUN can be a whole SIP message.
+const maxSignal = 64 << 10
+
 // Types of UUN (core.md 11.2): all are passed on, one of them matters here.
 const (
 	signalSignOut = 4
@@ -31,7 +35,7 @@ func sendSignal(n *session, cmd wire.Command) {
 	passport, endpoint := splitTarget(decoded(cmd.Args, 0))
 	kind, err := strconv.Atoi(decoded(cmd.Args, 1))
 	switch {
-	case err != nil || len(cmd.Payload) > maxMessagePayload:
+	case err != nil || len(cmd.Payload) > maxSignal:
 		n.misplaced()
 		return
 	case kind < 1 || kind > lastSignal:
@@ -88,7 +92,7 @@ func sendFederated(n *session, cmd wire.Command) {
 	passport := addressArg(cmd.Args, 0)
 	network, err := strconv.Atoi(decoded(cmd.Args, 1))
 	kind, err2 := strconv.Atoi(decoded(cmd.Args, 2))
-	if err != nil || err2 != nil || len(cmd.Payload) > maxMessagePayload {
+	if err != nil || err2 != nil || len(cmd.Payload) > maxSignal {
 		n.misplaced()
 		return
 	}
@@ -148,7 +152,7 @@ func (n *session) leaveMessage(cmd wire.Command, to *account, kind int) {
 	s := n.conn.srv
 	head, body, ok := bytes.Cut(cmd.Payload, []byte("\r\n\r\n"))
 	switch {
-	case kind != federatedText || !ok || mediaType(cmd.Payload) != "text/plain":
+	case kind != federatedText || !ok || mediaType(cmd.Payload) != "text/plain" || len(body) > maxOfflineText:
 		if !s.quirks.StrictOffline {
 			n.conn.fail(cmd, 201)
 		}
