@@ -18,9 +18,12 @@ func (sb *switchboard) standIn() bool {
 	return slices.ContainsFunc(sb.people, func(p *participant) bool { return p.conn == nil })
 }
 
-// standInFor lets the server enter a switchboard in place of somebody's endpoints of MSNP21, if that is possible.
-func (s *Server) standInFor(sb *switchboard, a *account) {
-	documents := slices.ContainsFunc(a.sessions, func(n *session) bool { return n.dialect.documents && n.present() })
+// standInFor lets the server enter a switchboard in place of somebody's endpoints of MSNP21, or of the one that was called, if
+// that is possible.
+func (s *Server) standInFor(sb *switchboard, a *account, endpoint string) {
+	documents := slices.ContainsFunc(a.sessions, func(n *session) bool {
+		return n.dialect.documents && n.present() && (endpoint == "" || n.endpoint == endpoint)
+	})
 	if !documents || sb.find(a.passport) != nil || len(sb.accounts()) != 1 {
 		return
 	}
@@ -78,7 +81,7 @@ func (s *Server) board(from, to *account) *switchboard {
 	sb := &switchboard{id: s.newSwitchboardID(), used: s.now(), called: to}
 	s.switchboards[sb.id] = sb
 	sb.people = []*participant{s.newStandIn(sb, from)}
-	if rung, _ := s.ring(sb, to, from); rung == 0 {
+	if rung, _ := s.ring(sb, to, from, ""); rung == 0 {
 		delete(s.switchboards, sb.id)
 		return nil
 	}

@@ -28,6 +28,13 @@ func (sb *switchboard) find(passport string) *participant {
 	return sb.people[i]
 }
 
+// has tells whether somebody is there, or one endpoint of theirs if that is not "".
+func (sb *switchboard) has(passport, endpoint string) bool {
+	return slices.ContainsFunc(sb.people, func(p *participant) bool {
+		return p.account.passport == passport && (endpoint == "" || p.endpoint == endpoint)
+	})
+}
+
 // accounts lists who is there, each once.
 func (sb *switchboard) accounts() []*account {
 	var all []*account
@@ -323,26 +330,33 @@ func (p *participant) introduction(to *dialect, handle string) []string {
 	return args
 }
 
-// call does CAL: all endpoints of the callee are rung up. Being blocked looks as being offline (core.md 7.1).
+// call does CAL: all endpoints of the callee are rung up, or in MSNP16+ the one that is named. Being blocked looks as being
+// offline (core.md 7.1).
 func (p *participant) call(cmd wire.Command) {
 	s, sb := p.conn.srv, p.switchboard
-	passport := addressArg(cmd.Args, 0)
+	passport, endpoint := addressArg(cmd.Args, 0), ""
+	if p.dialect.endpoints && strings.Contains(passport, ";{") {
+		if passport, endpoint = splitTarget(passport); endpoint == "" {
+			p.conn.fail(cmd, 208)
+			return
+		}
+	}
 	callee := s.accounts[passport]
-	self := callee == p.account && p.dialect.endpoints
+	self := callee == p.account && p.dialect.endpoints && endpoint == ""
 	switch {
 	case !validPassport(passport):
 		p.conn.fail(cmd, 208)
 		return
-	case sb.find(passport) != nil && !self:
+	case sb.has(passport, endpoint) && !self:
 		p.conn.fail(cmd, 215)
 		return
-	case !self && len(sb.accounts()) >= s.quirks.SwitchboardLimit:
+	case sb.find(passport) == nil && len(sb.accounts()) >= s.quirks.SwitchboardLimit:
 		p.conn.fail(cmd, 920)
 		return
 	}
 	rung, code := 0, 217
-	if callee != nil && (self || callee.takesCalls(p.account)) && !sb.standIn() {
-		rung, code = s.ring(sb, callee, p.account)
+	if callee != nil && (callee == p.account || callee.takesCalls(p.account)) && !sb.standIn() {
+		rung, code = s.ring(sb, callee, p.account, endpoint)
 	}
 	if rung == 0 && !self {
 		p.conn.fail(cmd, code)
@@ -353,14 +367,18 @@ func (p *participant) call(cmd wire.Command) {
 	if self { // without this, WLM 2009 waits for ever (core.md 10.2)
 		p.conn.push("JOI", p.introduction(p.dialect, passport)...)
 	}
-	s.standInFor(sb, callee)
+	s.standInFor(sb, callee, endpoint)
 }
 
-// ring calls every endpoint of somebody who is not in a switchboard yet, and says how many there were; if none, why. One of
-// MSNP21 cannot be in a switchboard: the server will stand in for it, if there are no more than two people.
-func (s *Server) ring(sb *switchboard, callee, from *account) (rung, code int) {
+// ring calls every endpoint of somebody who is not in a switchboard yet, or only the one that is named, and says how many there
+// were; if none, why. One of MSNP21 cannot be in a switchboard: the server will stand in for it, if there are no more than two
+// people.
+func (s *Server) ring(sb *switchboard, callee, from *account, endpoint string) (rung, code int) {
 	code = 217
 	for _, n := range callee.sessions {
+		if endpoint != "" && n.endpoint != endpoint {
+			continue
+		}
 		there := slices.ContainsFunc(sb.people, func(p *participant) bool {
 			return p.account == callee && (p.endpoint == n.endpoint || n.endpoint == "")
 		})
