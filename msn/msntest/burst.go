@@ -205,7 +205,7 @@ func (n *session) phoneOf(e *entry, key string) string {
 		return value
 	}
 	other := n.conn.srv.accounts[e.passport]
-	if other == nil || !other.on(n.account.passport, msn.AllowList) {
+	if other == nil || !other.allows(n.account.passport) {
 		return ""
 	}
 	return other.phones[key]

@@ -639,11 +639,11 @@ func (n *session) setName(cmd wire.Command, name string, args []string) {
 	n.conn.srv.nameChanged(a)
 }
 
-// phoneChanged tells those who have the account on FL, as far as it has them on AL.
+// phoneChanged tells those who have the account on FL, as far as it allows them.
 func (s *Server) phoneChanged(a *account, key string) {
 	for _, e := range a.order {
 		other := s.accounts[e.passport]
-		if other == nil || e.lists&msn.AllowList == 0 || !other.on(a.passport, msn.ForwardList) {
+		if other == nil || !a.allows(e.passport) || !other.on(a.passport, msn.ForwardList) {
 			continue
 		}
 		for _, n := range other.sessions {
