@@ -575,6 +575,9 @@ func rename(n *session, cmd wire.Command) {
 	case passport != a.passport && a.entries[passport] == nil:
 		n.conn.fail(cmd, 216)
 		return
+	case isTelephone(passport):
+		n.conn.fail(cmd, 213)
+		return
 	}
 	if passport != a.passport {
 		a.entries[passport].name = name
@@ -668,6 +671,9 @@ func setContactProperty(n *session, cmd wire.Command) {
 		return
 	case key == "MFN" && len(cmd.Args) > 2 && len(cmd.Args[2]) > maxName:
 		n.conn.fail(cmd, 209)
+		return
+	case key == "MFN" && isTelephone(e.passport):
+		n.conn.fail(cmd, 213)
 		return
 	case key == "MFN":
 		e.name = value
