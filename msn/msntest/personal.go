@@ -150,8 +150,12 @@ func (n *session) showMessage(a *account, news bool) {
 // personalDocument is the payload of UBX, never nil.
 func (n *session) personalDocument(a *account) []byte {
 	doc := string(a.face.message)
-	if n.conn.srv.quirks.OwnMarkup && doc != "" {
+	switch {
+	case doc == "":
+	case n.conn.srv.quirks.OwnMarkup:
 		doc = n.escargotDocument(doc)
+	default:
+		doc = n.withoutNewer(doc)
 	}
 	if !n.dialect.endpoints {
 		return []byte(doc)
@@ -165,6 +169,16 @@ func (n *session) personalDocument(a *account) []byte {
 		return []byte("<Data>" + places + "</Data>")
 	}
 	return []byte(doc[:i] + places + doc[i:])
+}
+
+// withoutNewer is a document without the elements that are newer than this client's version.
+func (n *session) withoutNewer(doc string) string {
+	for _, f := range personalFields {
+		for found := !slices.Contains(n.dialect.elements, f.name); found; {
+			doc, _, found = cutElement(doc, f.name)
+		}
+	}
+	return doc
 }
 
 // placesOf is the elements about endpoints. Those of this client's own account are told in full.

@@ -49,6 +49,7 @@ type dialect struct {
 	capabilities bool        // in CHG, ILN, NLN
 	objects      bool        // MSNObject in CHG, ILN, NLN
 	messages     bool        // UUX, UBX
+	elements     []string    // of UBX that it knows, but for those about endpoints
 	address      addressForm // in NLN, FLN, UBX
 	tail         bool        // capabilities in FLN
 	initialNLN   bool        // no ILN
@@ -174,11 +175,13 @@ var changes = []struct {
 	{11, func(d *dialect) {
 		d.mobileNote, d.messages, d.challenge, d.telephones = true, true, newChallenge, true
 		d.blogs, d.mailSummary, d.mailData = true, true, true
+		d.elements = []string{"PSM", "CurrentMedia"}
 		d.add("UUX", setPersonalMessage).add("GCF", sendConfiguration)
 	}},
 	{12, func(d *dialect) { d.burst, d.joinCapabilities = typedBurst, true }},
 	{13, func(d *dialect) {
 		d.moveTail, d.policies = letterTail, true
+		d.elements = append(d.elements, "MachineGuid")
 		d.burst, d.listPhones, d.blogs, d.idleModes = noBurst, false, false, false
 		d.boardTail, d.hiddenCalls = []string{"U", "messenger.msn.com"}, true
 		d.remove("ADC").remove("REM").remove("ADG").remove("RMG").remove("REG").remove("SBP").remove("GTC").remove("GCF")
@@ -190,10 +193,14 @@ var changes = []struct {
 		d.add("FQY", askNetworks).add("UUM", sendFederated)
 	}},
 	{15, func(d *dialect) { d.auth, d.longFederated = byProof, true }},
-	{16, func(d *dialect) { d.endpoints = true }},
+	{16, func(d *dialect) {
+		d.endpoints = true
+		d.elements = append(d.elements, "SignatureSound")
+	}},
 	{17, func(*dialect) {}}, // as 16: nothing is known to be new
 	{18, func(d *dialect) {
 		d.address, d.initialNLN, d.offlineMessage, d.circles = prefixedAddress, true, true, true
+		d.elements = append(d.elements, "DDP", "Scene", "ColorScheme")
 		d.add("PUT", publish).add("DEL", withdraw).add("SDG", sendEnvelope).add("VAS", ignore)
 	}},
 	{21, func(d *dialect) {
