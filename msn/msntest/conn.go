@@ -164,8 +164,17 @@ func (c *conn) end() {
 
 // serve reads and handles commands until the connection ends. It is the reading goroutine.
 func (c *conn) serve() {
-	reader := wire.NewReader(c.link, c.kind.client())
+	var lines *brittleLines
+	in := io.Reader(c.link)
+	if c.srv.quirks.BrittleLines && c.kind != messenger24 {
+		lines = newBrittleLines(c.link)
+		in = lines
+	}
+	reader := wire.NewReader(in, c.kind.client())
 	for {
+		if lines != nil {
+			lines.next = true
+		}
 		cmd, err := reader.Read()
 		if err != nil {
 			c.srv.lost(c, err)

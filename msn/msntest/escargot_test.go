@@ -68,6 +68,21 @@ func TestEscargot(t *testing.T) {
 			"alice:b C: ADC 7 FL N=bob@example.com F=Bob\nalice:b closed\nalice signs in MSNP9\n"+
 			"carol signs in MSNP9\ncarol C: ADD 5 FL alice@example.com Alice\ncarol S: ADD 5 ...\nalice S: ADD 0 RL * carol@example.com Carol\nalice S: NOT #")
 	})
+	t.Run("lines", func(t *testing.T) {
+		// 14: an empty line, or one of one letter, and nothing is read any more; what others do is still told
+		s := New(t, cfg)
+		for _, line := range []string{"", "  ", "X"} {
+			p := play(t, s, "bob signs in MSNP2\nalice signs in MSNP2\nalice C: CHG 5 NLN\nalice S: CHG 5 NLN\nalice C: "+line+"\nalice C: PNG\n"+
+				"bob C: CHG 6 NLN\nbob S: CHG 6 NLN\nbob S: ILN 6 ...\nalice S: NLN NLN bob@example.com Bob\nbob C: CHG 7 BSY\nbob S: CHG 7 BSY\nalice S: NLN BSY bob@example.com Bob")
+			for _, c := range p.conns {
+				_ = c.nc.Close() // it is over
+			}
+			waitUntil(t, s, func() bool { return len(s.conns) == 0 })
+		}
+		// payloads are no lines; 15: a line that is not UTF-8 closes
+		play(t, s, "alice signs in MSNP11\nalice C: CHG 5 NLN 0\nalice S: CHG 5 NLN 0 ...\nalice S: MSG Hotmail Hotmail #\nalice C: UUX 6 #\n |\n | X\n | \xff\n |\nalice S: UUX 6 0\n"+
+			"alice C: PRP 7 MFN Z\xc3\xbcrich\nalice S: PRP 7 MFN Z\xc3\xbcrich\nalice C: PRP 8 MFN Z\xfcrich\nalice closed")
+	})
 	t.Run("switchboard", func(t *testing.T) {
 		s := New(t, cfg)
 		// 45: somebody with two endpoints is twice in IRO for a client below MSNP16
