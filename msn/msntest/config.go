@@ -140,6 +140,9 @@ type Quirks struct {
 	// StrictOffline takes UUM to network 1 for an offline message only if it has Dest-Agent: client, and drops it if the other
 	// is online.
 	StrictOffline bool
+	// OwnSignIn needs no CVR, takes an address only in the letter case of its account and without an @ not at all (911), has
+	// always the same text as the challenge of TWN, and answers USR after signing in with 205, but for MD5.
+	OwnSignIn bool
 	// BrittleLines reads nothing more of a connection after an empty line or one of one letter, without closing it, and closes
 	// one after a line that is not UTF-8.
 	BrittleLines bool
@@ -194,7 +197,7 @@ type Quirks struct {
 func EscargotQuirks() Quirks {
 	return Quirks{
 		NoChallenge: true, LenientChallenge: true, IgnoreUnknown: true, AcceptAll: true, EmptyObject: true, BareTickets: true,
-		HexSessions: true, BrittleLines: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
+		HexSessions: true, OwnSignIn: true, BrittleLines: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
 		BarePlaces: true, EarlyNotices: true, TwiceInRoster: true, StrictOffline: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
 		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, NoDeltas: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
 	}

@@ -23,6 +23,16 @@ func TestEscargot(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+	t.Run("odd sign-in", func(t *testing.T) {
+		s := New(t, cfg)
+		// 2: CVR is not needed, and may come at any time; 3: the letter case; core.md 5.6: the challenge, and 205 (207 is MD5's)
+		play(t, s, "alice C: VER 1 MSNP10\nalice S: VER 1 MSNP10\nalice C: USR 2 TWN I alice@example.com\nalice S: USR 2 TWN S ct=1,rver=1,wp=FS_40SEC_0_COMPACT,lc=1,id=1\n"+
+			"alice C: CVR 3 0x0409\nalice C: USR 4 TWN S ticket(alice@example.com,secret)\nalice S: USR 4 OK ...\nalice S: MSG Hotmail Hotmail #\n"+
+			"alice C: USR 5 TWN I alice@example.com\nalice S: 205 5\nalice C: CVR 6 0x0409 winnt 5.1 i386 MSMSGS 5.0 MSMSGS alice@example.com\nalice S: CVR 6 5.0 ...\n"+
+			"bob C: VER 1 MSNP10\nbob S: VER 1 MSNP10\nbob C: USR 2 TWN I Bob@example.com\nbob S: USR 2 TWN S *\nbob C: USR 3 TWN S ticket(bob@example.com,builder:yes)\nbob S: 911 3\nbob closed\n"+
+			"carol signs in MSNP2\ncarol C: USR 5 MD5 I carol@example.com\ncarol S: 207 5\ndave C: VER 1 MSNP8\ndave S: VER 1 MSNP8\ndave C: USR 2 TWN I dave\ndave S: 911 2\ndave closed\n"+
+			"erin signs in MSNP15\nerin C: USR 5 SSO I erin@yahoo.example\nerin S: 205 5")
+	})
 	t.Run("lists", func(t *testing.T) {
 		s := New(t, cfg)
 		// 24: what the first ADL says is ignored, everybody on the stored lists is shown, even before it; 32: objects; 10: no CHL

@@ -19,6 +19,7 @@ type session struct {
 	// Signing in.
 	told    bool   // CVR came
 	claimed string // the address of USR I, lower case
+	spelt   string // the same as it came
 	nonce   string // what a client has to hash (MD5) or to encrypt (SSO)
 	ticket  string // the whole ticket that it signed in with, "" for MD5
 

@@ -38,7 +38,10 @@ const minCVR = 6
 
 // tellVersions does CVR, and CVQ, which clients sent that found no common version. It recommends what the client has.
 func (n *session) tellVersions(cmd wire.Command) {
-	if len(cmd.Args) < minCVR {
+	switch loose := n.conn.srv.quirks.OwnSignIn; {
+	case len(cmd.Args) < minCVR && loose:
+		return
+	case len(cmd.Args) < minCVR:
 		n.conn.fail(cmd, 710)
 		return
 	}
@@ -59,14 +62,17 @@ func (n *session) tellPackages(cmd wire.Command) {
 
 // signIn does USR in both its stages.
 func (n *session) signIn(cmd wire.Command) {
+	own := n.conn.srv.quirks.OwnSignIn
 	switch {
 	case n.account != nil && n.dialect.circles && len(cmd.Args) == 3 && strings.EqualFold(cmd.Args[0], "SHA"):
 		n.proveCircles(cmd)
+	case n.account != nil && own && n.dialect.auth != byMD5:
+		n.conn.fail(cmd, 205)
 	case n.account != nil:
 		n.conn.fail(cmd, 207)
 	case n.dialect == nil || len(cmd.Args) < 3 || !strings.EqualFold(cmd.Args[0], n.dialect.auth.String()):
 		n.misplaced()
-	case n.dialect.cvrNeeded && !n.told:
+	case n.dialect.cvrNeeded && !n.told && !own:
 		n.conn.fail(cmd, 710)
 	case strings.EqualFold(cmd.Args[1], "I"):
 		n.beginSignIn(cmd)
@@ -80,7 +86,7 @@ func (n *session) signIn(cmd wire.Command) {
 func (n *session) beginSignIn(cmd wire.Command) {
 	s := n.conn.srv
 	claimed := addressArg(cmd.Args, 2)
-	if !strings.Contains(claimed, "@") {
+	if !strings.Contains(claimed, "@") && !s.quirks.OwnSignIn {
 		n.conn.fail(cmd, 206)
 		return
 	}
@@ -88,7 +94,7 @@ func (n *session) beginSignIn(cmd wire.Command) {
 		n.conn.fail(cmd, 911)
 		return
 	}
-	n.claimed = claimed
+	n.claimed, n.spelt = claimed, decoded(cmd.Args, 2)
 	to := s.faultsFor(n.conn).Redirect
 	if to == "" && n.conn.kind == dispatch {
 		to = s.told(n.conn, notification)
@@ -104,6 +110,9 @@ func (n *session) beginSignIn(cmd wire.Command) {
 	case byTicket:
 		n.nonce = "lc=1033,id=507,tw=40,fs=1,ru=http%3A%2F%2Fmessenger%2Emsn%2Ecom,ct=" + itoa(int(s.now().Unix())) +
 			",kpp=1,kv=5,ver=2.1.0173.1,tpf=" + randomHex(32)
+		if s.quirks.OwnSignIn {
+			n.nonce = "ct=1,rver=1,wp=FS_40SEC_0_COMPACT,lc=1,id=1"
+		}
 	case byProof:
 		n.nonce = randomNonce()
 	}
@@ -147,6 +156,9 @@ func (n *session) moved(to string) []string {
 func (n *session) endSignIn(cmd wire.Command) {
 	s := n.conn.srv
 	a := s.accounts[n.claimed]
+	if s.quirks.OwnSignIn && n.spelt != n.claimed { // accounts are kept in lower case
+		a = nil
+	}
 	nonce := n.nonce
 	n.nonce = ""
 	var good bool
