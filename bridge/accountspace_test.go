@@ -3,6 +3,8 @@ package bridge
 import (
 	"testing"
 
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -36,37 +38,115 @@ func (h *house) accountSpace(want ...id.RoomID) {
 	})
 }
 
-// TestLoginAgain: what a logout leaves behind is the account's again.
-func TestLoginAgain(t *testing.T) {
-	h := newHouse(t, nil)
-	h.person(bobMSN, msn.Online)
-	h.signedIn()
-	bob := h.room(bobMSN)
-	h.command("group add Family", "is made")
-	h.command("group put bob@example.com Family", "is in Family")
-	family := h.space("Family", bob)
-	h.accountSpace(bob, family)
-	first := h.accountSpaceID()
-	h.client().login.Logout(h.br.Log.WithContext(t.Context()))
-
-	h.signedIn()
-	if h.accountSpaceID() == first {
-		t.Error("the space is the old one")
-	}
-	h.inStep()
-	h.accountSpace(bob, family)
-	h.space("Family", bob)
-	spaces := 0
+// spacesNamed counts the spaces of that name.
+func (h *house) spacesNamed(name string) (n int) {
 	h.hs.change(func() {
 		for _, r := range h.hs.rooms {
-			if r.space && r.name == "Family" {
-				spaces++
+			if r.space && r.name == name {
+				n++
 			}
 		}
 	})
-	if spaces != 1 {
-		t.Errorf("%d spaces of one group", spaces)
+	return n
+}
+
+// TestLoginAgain: what a logout leaves behind is the account's again, whatever the administrator has done with rooms at a logout.
+func TestLoginAgain(t *testing.T) {
+	for _, action := range []bridgeconfig.CleanupAction{
+		bridgeconfig.CleanupActionNothing, bridgeconfig.CleanupActionKick, bridgeconfig.CleanupActionDelete,
+	} {
+		t.Run(string(action), func(t *testing.T) {
+			h := newHouse(t, nil)
+			h.br.Config.CleanupOnLogout = bridgeconfig.CleanupOnLogouts{Enabled: true, Manual: bridgeconfig.CleanupOnLogout{Private: action}}
+			h.person(bobMSN, msn.Online)
+			h.signedIn()
+			bob := h.room(bobMSN)
+			h.command("group add Family", "is made")
+			h.command("group put bob@example.com Family", "is in Family")
+			family := h.space("Family", bob)
+			h.accountSpace(bob, family)
+			first := h.accountSpaceID()
+			h.client().login.Logout(h.br.Log.WithContext(t.Context()))
+			h.hs.wait(t, "the end of the cleaning", func() bool {
+				space, there := h.hs.rooms[family]
+				chat := h.hs.rooms[bob]
+				switch action {
+				case bridgeconfig.CleanupActionKick:
+					return space.members[alice].Membership == event.MembershipLeave && chat.members[alice].Membership == event.MembershipLeave
+				case bridgeconfig.CleanupActionDelete:
+					return !there && chat == nil
+				}
+				return true
+			})
+
+			h.signedIn()
+			if h.accountSpaceID() == first {
+				t.Error("the space is the old one")
+			}
+			h.inStep()
+			bob = h.room(bobMSN)
+			family = h.space("Family", bob)
+			h.accountSpace(bob, family)
+			h.hs.wait(t, "Alice in the group's space", func() bool { return h.hs.rooms[family].members[alice].Membership.IsInviteOrJoin() })
+			if n := h.spacesNamed("Family"); n != 1 {
+				t.Errorf("%d spaces of one group", n)
+			}
+		})
 	}
+}
+
+// TestRoomLimitOverLogins: the rooms of a former login count.
+func TestRoomLimitOverLogins(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Contacts.MaxRooms = 2 })
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	h.room(bobMSN)
+	h.client().login.Logout(h.br.Log.WithContext(t.Context()))
+	h.signedIn()
+	h.inStep()
+	s := h.online()
+	s.contacts.mu.Lock()
+	defer s.contacts.mu.Unlock()
+	if s.contacts.room != 1 {
+		t.Errorf("%d more rooms may be made", s.contacts.room)
+	}
+}
+
+// TestRoomsToMake: only rooms that do not exist are announced.
+func TestRoomsToMake(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	h.room(bobMSN)
+	s := &session{Client: h.client(), contacts: newContactSync(5)} // which makes none
+	for _, passport := range []string{bobMSN, carolMSN, "eve@example.com"} {
+		s.contacts.want(passport)
+	}
+	if n := s.roomsToMake(t.Context()); n != 2 {
+		t.Errorf("%d rooms are to be made, want 2", n)
+	}
+	s.contacts.room = 1
+	if n := s.roomsToMake(t.Context()); n != 1 {
+		t.Errorf("%d rooms are to be made, want 1", n)
+	}
+}
+
+// TestSettlingGoesOn: if the bridge stops while rooms are put into the space, the next sign-in does the rest.
+func TestSettlingGoesOn(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	bob, client, ctx := h.room(bobMSN), h.client(), h.br.Log.WithContext(t.Context())
+	h.accountSpace(bob)
+	h.inStep()
+	row := bridgedb.UserPortalFor(client.login.UserLogin, directKey(client.login.ID, serverName, bobMSN))
+	row.InSpace = new(bool)
+	if err := h.br.DB.UserPortal.Put(ctx, row); err != nil {
+		t.Fatal(err)
+	}
+	h.hs.change(func() { h.hs.rooms[client.login.SpaceRoom].put(bob, false) })
+	h.restart()
+	h.accountSpace(bob)
 }
 
 // TestRemovedGroupIsOut: the account's space has no child that is gone.

@@ -383,8 +383,13 @@ func (c *Client) arrived(ctx context.Context) (*session, error) {
 	return c.online()
 }
 
-// newContacts counts the rooms that there are already.
+// newContacts counts the rooms that there are already, with those of a former login of the account.
 func (c *Client) newContacts(ctx context.Context) (*contactSync, error) {
+	if remembered, err := c.memory.get(ctx); err == nil && !remembered.Greeted {
+		if err := c.adopt(ctx); err != nil {
+			return nil, err
+		}
+	}
 	portals, err := c.conn.br.DB.UserPortal.GetAllForLogin(ctx, c.login.UserLogin)
 	if err != nil {
 		return nil, fmt.Errorf("count rooms: %w", err)
@@ -418,17 +423,15 @@ func (s *session) settle(ctx context.Context) {
 		}
 	}
 	s.contacts.regroup()
-	if remembered, err := s.memory.get(ctx); err != nil || remembered.Greeted {
+	remembered, err := s.memory.get(ctx)
+	if err != nil || remembered.Greeted {
+		s.contacts.do(s.settled)
 		return
 	}
-	s.contacts.do(func(ctx context.Context) { // those that a former login has left behind
-		if err := s.settleRooms(ctx, false); err != nil && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to put the account's rooms into its space")
-		}
-	})
+	s.contacts.do(s.resettled) // a former login may have left rooms behind
 	s.remember(ctx, func(l *database.Login) { l.Greeted = true })
 	text := fmt.Sprintf("%s is signed in to MSN: %s, %d of them online.", s.login.RemoteName, plural(contacts, "contact"), online)
-	if rooms := s.contacts.waiting(); rooms > 0 {
+	if rooms := s.roomsToMake(ctx); rooms > 0 {
 		text += fmt.Sprintf(" I am making rooms for %d of them now.", rooms)
 	}
 	s.tell(ctx, text+" Write `list` to see everybody, and `start-chat <address>` to write to somebody.")

@@ -119,9 +119,9 @@ func (s *session) syncAll(ctx context.Context) (string, error) {
 		s.wantRoom(contact)
 		s.showPresence(contact.Passport)
 	}
-	err := errors.Join(s.syncGroups(ctx), s.settleRooms(ctx, true))
+	err := errors.Join(s.syncGroups(ctx), s.resettle(ctx))
 	text := fmt.Sprintf("%s and %s are in step with MSN.", plural(contacts, "contact"), plural(len(s.groupList()), "group"))
-	if rooms := s.contacts.waiting(); rooms > 0 {
+	if rooms := s.roomsToMake(ctx); rooms > 0 {
 		text += fmt.Sprintf(" I am making rooms for %d of them now.", rooms)
 	}
 	return text, err

@@ -202,9 +202,9 @@ func (s *contactSync) makeRoom(ctx context.Context, passport string) {
 	}
 }
 
-// waiting tells how many rooms are still to be made.
-func (s *contactSync) waiting() int {
+// waiting lists whose room is still to be seen to, and tells how many more may be made.
+func (s *contactSync) waiting() (passports []string, room int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return min(len(slices.Compact(slices.Clone(s.rooms))), max(s.room, 0))
+	return slices.Clone(s.rooms), max(s.room, 0)
 }

@@ -156,6 +156,17 @@ func (c *Client) createRoom(ctx context.Context, passport string) (made bool, er
 	return c.makeRoom(ctx, directKey(c.login.ID, c.server, passport))
 }
 
+// roomsToMake tells how many of the rooms that are due do not exist yet.
+func (s *session) roomsToMake(ctx context.Context) (n int) {
+	passports, room := s.contacts.waiting()
+	for _, passport := range passports {
+		if !s.rooms.there(ctx, directKey(s.login.ID, s.server, passport)) {
+			n++
+		}
+	}
+	return min(n, room)
+}
+
 // ensureRoom is for events that must not be lost: if the room cannot be made now, bridgev2 tries again with
 // the event.
 func (c *Client) ensureRoom(ctx context.Context, key networkid.PortalKey) (made bool) {
