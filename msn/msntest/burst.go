@@ -16,6 +16,9 @@ var (
 	yesNoKeys = []string{"MOB", "MBE"}
 )
 
+// escargotTime is when everything was changed last, to Escargot.
+const escargotTime = "2000-01-01T00:00:00.0-00:00"
+
 // timestamp is how MSNP10+ writes the times of a list.
 func timestamp(t time.Time) string { return t.Format("2006-01-02T15:04:05.0000000-07:00") }
 
@@ -42,7 +45,12 @@ func (n *session) serialBurst(cmd wire.Command) {
 	line("BLP", string(a.privacy))
 	if n.dialect.listPhones {
 		for _, key := range ownKeys {
-			line("PRP", withValue(key, a.phone(key))...)
+			property := withValue(key, a.phone(key))
+			if n.shortPhones() {
+				n.conn.push("PRP", append([]string{serial}, property...)...)
+			} else {
+				line("PRP", property...)
+			}
 		}
 	}
 	if n.dialect.groups == numberedGroups {
@@ -58,6 +66,11 @@ func (n *session) serialBurst(cmd wire.Command) {
 	}{{"FL", msn.ForwardList}, {"AL", msn.AllowList}, {"BL", msn.BlockList}, {"RL", msn.ReverseList | msn.PendingList}} {
 		n.serialList(cmd, list.name, list.list)
 	}
+}
+
+// shortPhones tells whether phones in the burst are told with less, as Escargot does it to MSNP5 and 6.
+func (n *session) shortPhones() bool {
+	return n.conn.srv.quirks.OwnLines && n.dialect.groups == noGroups
 }
 
 // serialList sends one list of MSNP2-7, `0 0` if it is empty. People on PL are on RL to these versions.
@@ -82,7 +95,11 @@ func (n *session) serialList(cmd wire.Command, name string, list msn.List) {
 		n.conn.reply(cmd, "LST", args...)
 		if list == msn.ForwardList {
 			for _, line := range n.phoneLines(e) {
-				n.conn.push("BPR", append([]string{serial, e.passport}, line...)...)
+				whose := []string{serial, e.passport}
+				if n.shortPhones() {
+					whose = whose[:1]
+				}
+				n.conn.push("BPR", append(whose, line...)...)
 			}
 		}
 	}
@@ -116,7 +133,12 @@ func (n *session) bitmaskBurst(cmd wire.Command) {
 func (n *session) guidBurst(cmd wire.Command) {
 	s, a := n.conn.srv, n.account
 	known := n.known()
-	n.conn.reply(cmd, "SYN", timestamp(a.settingsAt), timestamp(a.listAt), itoa(len(known)), itoa(len(a.groups)))
+	own := s.quirks.OwnLines
+	settings, lists := timestamp(a.settingsAt), timestamp(a.listAt)
+	if own {
+		settings, lists = escargotTime, escargotTime
+	}
+	n.conn.reply(cmd, "SYN", settings, lists, itoa(len(known)), itoa(len(a.groups)))
 	n.ownSettings()
 	for _, g := range a.groups {
 		n.conn.push("LSG", wire.Encode(g.name), g.guid)
@@ -130,7 +152,7 @@ func (n *session) guidBurst(cmd wire.Command) {
 		if n.dialect.burst == typedBurst {
 			args = append(args, contactType(e.passport))
 		}
-		if guids := e.groupGUIDs(); guids != "" {
+		if guids := e.groupGUIDs(); guids != "" || own {
 			args = append(args, guids)
 		}
 		n.conn.push("LST", args...)

@@ -34,6 +34,9 @@ func newQuestion() string {
 // answerChallenge does QRY.
 func answerChallenge(n *session, cmd wire.Command) {
 	s := n.conn.srv
+	if s.quirks.LaxCommands && n.question == "" {
+		return
+	}
 	good := n.question != "" && len(cmd.Args) > 0 && solves(n.dialect.challenge, n.question, cmd.Args[0], string(cmd.Payload))
 	if !good && !s.quirks.LenientChallenge {
 		n.conn.fail(cmd, 540)

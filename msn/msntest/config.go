@@ -146,6 +146,12 @@ type Quirks struct {
 	// BrittleLines reads nothing more of a connection after an empty line or one of one letter, without closing it, and closes
 	// one after a line that is not UTF-8.
 	BrittleLines bool
+	// OwnLines has 60 as the number in QNG, dummy addresses in URL, constant times in SYN, and an empty field for no groups at the
+	// end of LST of MSNP10 to 12; the burst of MSNP5 and 6 has PRP without transaction id and BPR without address.
+	OwnLines bool
+	// LaxCommands takes names of any length, says nothing to QRY without a challenge and to CHG that lacks the capabilities, and
+	// closes after CHG with an unknown status.
+	LaxCommands bool
 	// KeepGateway never tells the end of a gateway session (Session=close) and never holds a poll.
 	KeepGateway bool
 
@@ -197,7 +203,7 @@ type Quirks struct {
 func EscargotQuirks() Quirks {
 	return Quirks{
 		NoChallenge: true, LenientChallenge: true, IgnoreUnknown: true, AcceptAll: true, EmptyObject: true, BareTickets: true,
-		HexSessions: true, OwnSignIn: true, BrittleLines: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
+		HexSessions: true, OwnSignIn: true, BrittleLines: true, OwnLines: true, LaxCommands: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
 		BarePlaces: true, EarlyNotices: true, TwiceInRoster: true, StrictOffline: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
 		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, NoDeltas: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
 	}

@@ -71,7 +71,7 @@ func (n *session) publishUser(cmd wire.Command, e *wire.Envelope) {
 		}
 		if p.Service == "PE" && p.FriendlyName != nil {
 			named = true
-			if n.account.unverified || len(wire.Encode(*p.FriendlyName)) > maxName {
+			if n.account.unverified || n.conn.srv.longName(wire.Encode(*p.FriendlyName)) {
 				n.conn.fail(cmd, 209)
 				return
 			}

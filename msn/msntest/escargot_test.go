@@ -1,6 +1,9 @@
 package msntest
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestEscargot is what MSNP13 and later meet under Escargot's quirks; the numbers are those of escargot.md.
 func TestEscargot(t *testing.T) {
@@ -18,7 +21,7 @@ func TestEscargot(t *testing.T) {
 		p.play("alice C: USR 4 SSO S " + ticket + "\nalice S: USR 4 OK ...")
 		q := play(t, s, begin("MSNP16"))
 		q.play("alice C: USR 4 SSO S " + ticket)
-		p.play("alice S: SBS 0 null\nalice S: MSG Hotmail Hotmail #\nalice C: PNG\nalice S: QNG ...")
+		p.play("alice S: SBS 0 null\nalice S: MSG Hotmail Hotmail #\nalice C: PNG\nalice S: QNG 60")
 		if got := s.Account("alice@example.com"); got.Version != 15 {
 			t.Errorf("got %+v", got)
 		}
@@ -62,7 +65,7 @@ func TestEscargot(t *testing.T) {
 			"bob S: NLN NLN 1:alice@example.com ...\nbob S: NLN NLN 1:bob@example.com ...\nbob S: MSG Hotmail Hotmail #")
 		// 56: UUM is dropped without Dest-Agent, and if the other is online
 		p.play("bob C: UUM 7 dave@example.com 1 1 #\n | Content-Type: text/plain\n |\n | x\nbob C: UUM 8 alice@example.com 1 1 #\n | Dest-Agent: client\n | Content-Type: text/plain\n |\n | x\n" +
-			"bob C: UUM 9 carol@example.com 1 1 #\n | Dest-Agent: client\n | Content-Type: text/plain\n |\n | x\nbob C: PNG\nbob S: QNG 50")
+			"bob C: UUM 9 carol@example.com 1 1 #\n | Dest-Agent: client\n | Content-Type: text/plain\n |\n | x\nbob C: PNG\nbob S: QNG 60")
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for name, want := range map[string]int{"dave": 0, "alice": 0, "carol": 1} {
@@ -92,6 +95,26 @@ func TestEscargot(t *testing.T) {
 		// payloads are no lines; 15: a line that is not UTF-8 closes
 		play(t, s, "alice signs in MSNP11\nalice C: CHG 5 NLN 0\nalice S: CHG 5 NLN 0 ...\nalice S: MSG Hotmail Hotmail #\nalice C: UUX 6 #\n |\n | X\n | \xff\n |\nalice S: UUX 6 0\n"+
 			"alice C: PRP 7 MFN Z\xc3\xbcrich\nalice S: PRP 7 MFN Z\xc3\xbcrich\nalice C: PRP 8 MFN Z\xfcrich\nalice closed")
+	})
+	t.Run("odd lines", func(t *testing.T) {
+		s := New(t, cfg)
+		long := strings.Repeat("x", 5000)
+		// core.md 7.2: the burst of MSNP5; 19, 20: QNG, URL; 18: names
+		p := play(t, s, "alice signs in MSNP5\nalice C: SYN 5 0\nalice S: SYN 5 1\nalice S: GTC 5 1 A\nalice S: BLP 5 1 AL\nalice S: PRP 1 PHH 555%2001\nalice S: PRP 1 PHW\n"+
+			"alice S: PRP 1 PHM\nalice S: PRP 1 MOB N\nalice S: PRP 1 MBE N\nalice S: LST 5 FL 1 1 2 bob@example.com Bob\nalice S: BPR 1 PHH 55502\nalice S: BPR 1 MOB Y\n"+
+			"alice S: LST 5 FL 1 2 2 carol@example.com Carol\nalice hangs up\n"+
+			"alice:b signs in MSNP8\nalice:b C: PNG\nalice:b S: QNG\nalice:b C: URL 5 INBOX\nalice:b S: URL 5 /unused1 /unused2 1\n"+
+			"alice:b C: REA 6 alice@example.com "+long+"\nalice:b S: REA 6 2 alice@example.com "+long+"\n"+
+			// 10: nothing to QRY, 30: nothing to CHG without capabilities; another status closes
+			"alice:b C: QRY 7 msmsgs@msnmsgr.com 32\n | 00000000000000000000000000000000\nalice:b C: CHG 8 NLN\nalice:b C: CHG 9 FLN\nalice:b S: 201 9\nalice:b C: CHG 10 NLN 0\nalice:b S: CHG 10 NLN 0\n"+
+			"alice:b C: CHG 11 XXX 0\nalice:b closed")
+		// 17, 21: times that never change, and a blank at the end
+		for version, kind := range map[string]string{"MSNP10": "", "MSNP11": "", "MSNP12": " 1"} {
+			who := "bob:" + version
+			p.play(who + " signs in " + version + "\n" + who + " C: SYN 5 0 0\n" + who + " S: SYN 5 2000-01-01T00:00:00.0-00:00 2000-01-01T00:00:00.0-00:00 1 0\n" + who + " S: GTC A\n" + who +
+				" S: BLP AL\n" + who + " S: PRP MFN Bob\n" + who + " S: PRP PHH 55502\n" + who + " S: PRP MOB Y\n" + who + " S: PRP MBE N\n" +
+				who + " S: LST N=alice@example.com F=" + long + " * 19" + kind + " \n" + who + " S: BPR PHH 555%2001\n" + who + " C: PNG\n" + who + " S: QNG 60\n" + who + " hangs up")
+		}
 	})
 	t.Run("switchboard", func(t *testing.T) {
 		s := New(t, cfg)

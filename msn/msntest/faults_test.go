@@ -127,7 +127,6 @@ alice S: CHG 5 NLN 0
 alice C: XYZ 6
 alice C: QRY 7 x 1
  | x
-alice S: QRY 7
 bob signs in MSNP8
 bob C: CHG 5 NLN 0
 bob S: CHG 5 NLN 0

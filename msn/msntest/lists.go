@@ -561,6 +561,11 @@ func renameGroup(n *session, cmd wire.Command) {
 	}
 }
 
+// longName tells whether a name, percent-encoded, is longer than may be.
+func (s *Server) longName(encoded string) bool {
+	return len(encoded) > maxName && !s.quirks.LaxCommands
+}
+
 // rename does REA (MSNP2-9): the own name, or the own view of a contact's.
 func rename(n *session, cmd wire.Command) {
 	a := n.account
@@ -569,7 +574,7 @@ func rename(n *session, cmd wire.Command) {
 	case name == "":
 		n.conn.fail(cmd, 201)
 		return
-	case len(cmd.Args[1]) > maxName, passport == a.passport && a.unverified:
+	case n.conn.srv.longName(cmd.Args[1]), passport == a.passport && a.unverified:
 		n.conn.fail(cmd, 209)
 		return
 	case passport != a.passport && a.entries[passport] == nil:
@@ -630,7 +635,7 @@ func (n *session) setName(cmd wire.Command, name string, args []string) {
 	case a.unverified:
 		n.conn.fail(cmd, 715)
 		return
-	case len(cmd.Args) > 1 && len(cmd.Args[1]) > maxName:
+	case len(cmd.Args) > 1 && n.conn.srv.longName(cmd.Args[1]):
 		n.conn.fail(cmd, 209)
 		return
 	case name == "":
@@ -669,7 +674,7 @@ func setContactProperty(n *session, cmd wire.Command) {
 	case e == nil:
 		n.conn.fail(cmd, 216)
 		return
-	case key == "MFN" && len(cmd.Args) > 2 && len(cmd.Args[2]) > maxName:
+	case key == "MFN" && len(cmd.Args) > 2 && n.conn.srv.longName(cmd.Args[2]):
 		n.conn.fail(cmd, 209)
 		return
 	case key == "MFN" && isTelephone(e.passport):

@@ -13,6 +13,10 @@ func mailAddress(n *session, cmd wire.Command) {
 		n.misplaced()
 		return
 	}
+	if n.conn.srv.quirks.OwnLines {
+		n.conn.reply(cmd, "URL", "/unused1", "/unused2", "1")
+		return
+	}
 	n.conn.reply(cmd, "URL", "/cgi-bin/HoTMaiL", n.conn.srv.HTTPURL()+"/ppsecure/md5auth.srf?lc=1033", "2")
 }
 

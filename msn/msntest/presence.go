@@ -37,8 +37,15 @@ func (f *face) settle(a *account, keepMessage bool) {
 func changeStatus(n *session, cmd wire.Command) {
 	d := n.dialect
 	status := msn.Status(strings.ToUpper(decoded(cmd.Args, 0)))
-	if !status.Valid() || status == msn.Offline {
+	lax := n.conn.srv.quirks.LaxCommands
+	switch {
+	case lax && !status.Valid():
+		n.conn.hangUp()
+		return
+	case !status.Valid() || status == msn.Offline:
 		n.conn.fail(cmd, 201)
+		return
+	case lax && d.capabilities && len(cmd.Args) < 2:
 		return
 	}
 	fields, face := 1, &n.account.face

@@ -146,10 +146,13 @@ func refuse(code int) command {
 
 // pong answers PNG.
 func (n *session) pong() {
-	if n.dialect.pongSeconds {
-		n.conn.push("QNG", "50")
-	} else {
+	switch {
+	case !n.dialect.pongSeconds:
 		n.conn.push("QNG")
+	case n.conn.srv.quirks.OwnLines:
+		n.conn.push("QNG", "60")
+	default:
+		n.conn.push("QNG", "50")
 	}
 }
 
