@@ -281,7 +281,7 @@ func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bri
 	if err == nil && leaveErr != nil {
 		zerolog.Ctx(ctx).Warn().Err(leaveErr).Msg("Failed to take an invitation back")
 	}
-	if errors.Is(err, msn.ErrContactOffline) && s.msn.Version() >= msn.MSNP21 && s.msn.PresenceOf(passport).Status != msn.Offline {
+	if errors.Is(err, msn.ErrContactOffline) && s.msn.TalksInGroups() && s.msn.PresenceOf(passport).Status != msn.Offline {
 		return refusal("they are online, but with a program that is too old for the conversations of MSNP21: the administrator can pin MSNP18 (`version` of the server)")
 	}
 	return err

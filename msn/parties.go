@@ -337,3 +337,13 @@ func (nc *notificationConn) calls(passport string) string {
 	}
 	return passport
 }
+
+// TalksInGroups tells whether a talk of several people is a temporary group (MSNP21, core.md 13.4), which clients of older versions
+// cannot enter.
+func (c *Client) TalksInGroups() bool {
+	if c.Version() == 0 {
+		return false
+	}
+	e, ok := dialectOf(c.Version()).chat.(envelopes)
+	return ok && e.groups
+}
