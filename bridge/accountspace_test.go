@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"crypto/rand"
+	"strings"
 	"testing"
 
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
@@ -181,6 +183,15 @@ func TestSyncBringsBack(t *testing.T) {
 	}
 }
 
+// renames is the user giving a space another name in a client.
+func (h *house) renames(space id.RoomID, name string) {
+	h.hs.change(func() { h.hs.rooms[space].name = name })
+	h.dispatch(&event.Event{
+		Type: event.StateRoomName, StateKey: new(string), RoomID: space, Sender: alice, ID: id.EventID("$" + rand.Text()),
+		Content: event.Content{Parsed: &event.RoomNameEventContent{Name: name}},
+	})
+}
+
 // TestRefusedGroupName: a space is called what the group is.
 func TestRefusedGroupName(t *testing.T) {
 	h := newHouse(t, nil)
@@ -188,12 +199,38 @@ func TestRefusedGroupName(t *testing.T) {
 	h.command("group add Family", "is made")
 	h.command("group add Work", "is made")
 	work := h.space("Work")
-	h.hs.change(func() { h.hs.rooms[work].name = "Family" })
-	key := ""
-	h.dispatch(&event.Event{Type: event.StateRoomName, StateKey: &key, RoomID: work, Sender: alice, ID: "$rename",
-		Content: event.Content{Parsed: &event.RoomNameEventContent{Name: "Family"}}})
-	h.told("The group Work keeps its name: There is one of that name already.")
-	h.hs.wait(t, "the old name", func() bool { return h.hs.rooms[work].name == "Work" })
+	keeps := func(name, why string) {
+		t.Helper()
+		h.told("The group Work keeps its name: " + why)
+		h.hs.wait(t, "the old name instead of "+name, func() bool { return h.hs.rooms[work].name == "Work" })
+	}
+	h.renames(work, "Family")
+	keeps("Family", "There is one of that name already.")
+	h.renames(work, "")
+	keeps("", "A group has to have a name.")
+	h.renames(work, strings.Repeat("Labour ", 30))
+	keeps("200 characters", "")
+	h.client().Disconnect()
+	h.renames(work, "Labour")
+	keeps("Labour", "")
+	h.told("The group Work keeps its name: The bridge is not signed in to MSN at the moment.")
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if said := h.hs.messages(work, botID); len(said) > 0 {
+		t.Errorf("the bot writes into the space: %q", said)
+	}
+}
+
+// TestGroupNameAsShown: a space has the name that is shown of the group's.
+func TestGroupNameAsShown(t *testing.T) {
+	h := newHouse(t, nil)
+	h.signedIn()
+	h.command("group add Work", "is made")
+	work := h.space("Work")
+	h.renames(work, "[b]Labour[/b]")
+	if got := h.space("Labour"); got != work {
+		t.Errorf("it is %s, not %s", got, work)
+	}
 }
 
 // TestChatStarted: whoever one starts a chat with becomes a contact, in the room that there is, and in the groups' spaces.

@@ -341,8 +341,9 @@ func (s *session) groupMoved(ctx context.Context, space *bridgev2.Portal, sender
 }
 
 var (
-	errNotMyGroup   = errors.New("it is the group of somebody else")
-	errOnlyContacts = errors.New("only the rooms of contacts of this account can be in its groups")
+	errNotMyGroup    = errors.New("it is the group of somebody else")
+	errNamelessGroup = errors.New("a group has to have a name")
+	errOnlyContacts  = errors.New("only the rooms of contacts of this account can be in its groups")
 )
 
 func (s *session) moveInGroup(ctx context.Context, space *bridgev2.Portal, sender id.UserID, child id.RoomID, in bool) error {
@@ -465,30 +466,40 @@ func (s *session) group(ctx context.Context, room string) (msn.Group, error) {
 	return msn.Group{}, errOddPortal
 }
 
-// groupRenamed takes a new name of a sub-space.
+// groupRenamed takes a new name of a sub-space. If MSN does not, the space is put back as it was, and the bot says why: in the management
+// room, as clients show no messages of spaces.
 func (c *Client) groupRenamed(ctx context.Context, msg *bridgev2.MatrixRoomName, room string) (bool, error) {
-	s, err := c.online()
-	if err != nil {
-		return false, sendStatus(err)
+	portal, wanted := msg.Portal, msg.Content.Name
+	if err := c.nameGroup(ctx, room, wanted); err != nil {
+		c.tell(ctx, fmt.Sprintf("The group %s keeps its name: %s", cell(portal.Name), reason(err)))
+		c.restoreName(ctx, portal, portal.Name)
+		return false, refusal("the group keeps its name").WithSendNotice(false)
 	}
-	group, err := s.group(ctx, room)
-	if err != nil {
-		return false, sendStatus(err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	if err := s.msn.RenameGroup(ctx, group.ID, msg.Content.Name); err != nil {
-		s.tell(ctx, fmt.Sprintf("The group %s keeps its name: %s", cell(groupName(group.Name)), reason(err)))
-		s.restoreName(ctx, msg.Portal, groupName(group.Name))
-		return false, refusal("the group keeps its name").WithSendNotice(false) // clients show no messages of spaces
-	}
-	msg.Portal.Name, msg.Portal.NameSet = msg.Content.Name, true
+	portal.Name, portal.NameSet = wanted, true
 	return true, nil
 }
 
+// nameGroup gives the group of a sub-space another name on MSN.
+func (c *Client) nameGroup(ctx context.Context, room, name string) error {
+	s, err := c.online()
+	if err != nil {
+		return err
+	}
+	group, err := s.group(ctx, room)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(name) == "" {
+		return errNamelessGroup
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return s.msn.RenameGroup(ctx, group.ID, name)
+}
+
 // restoreName gives a room the name back that it had: bridgev2 knows of no other.
-func (s *session) restoreName(ctx context.Context, portal *bridgev2.Portal, name string) {
-	_, err := s.conn.br.Bot.SendState(ctx, portal.MXID, event.StateRoomName, "", &event.Content{
+func (c *Client) restoreName(ctx context.Context, portal *bridgev2.Portal, name string) {
+	_, err := c.conn.br.Bot.SendState(ctx, portal.MXID, event.StateRoomName, "", &event.Content{
 		Parsed: &event.RoomNameEventContent{Name: name},
 	}, time.Time{})
 	if err != nil {
