@@ -119,7 +119,7 @@ func (s *session) syncAll(ctx context.Context) (string, error) {
 		s.wantRoom(contact)
 		s.showPresence(contact.Passport)
 	}
-	err := errors.Join(s.syncGroups(ctx), s.resettle(ctx))
+	err := errors.Join(s.checkGroups(ctx), s.syncGroups(ctx), s.resettle(ctx))
 	text := fmt.Sprintf("%s and %s are in step with MSN.", plural(contacts, "contact"), plural(len(s.groupList()), "group"))
 	if rooms := s.roomsToMake(ctx); rooms > 0 {
 		text += fmt.Sprintf(" I am making rooms for %d of them now.", rooms)

@@ -198,6 +198,64 @@ func (s *session) syncGroups(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
+// checkGroups looks what the spaces of groups are like on the homeserver, where syncGroups trusts what is stored. It has the user back in
+// them, gives them their names, and forgets what is not there, so that syncGroups makes it anew.
+func (s *session) checkGroups(ctx context.Context) error {
+	g := s.groups
+	if g.form != groupsSpaces {
+		return nil
+	}
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	stored, err := g.db.Groups(ctx, g.login)
+	if err != nil {
+		return err
+	}
+	shown, err := s.shownInGroups(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, group := range stored {
+		failed = append(failed, s.checkGroup(ctx, group, shown[group.Room]))
+	}
+	return errors.Join(failed...)
+}
+
+func (s *session) checkGroup(ctx context.Context, group database.Group, shown map[string]id.RoomID) error {
+	key := groupKey(s.login.ID, s.server, group.Room)
+	if room, err := s.rooms.id(ctx, key); err != nil || room == "" {
+		return err
+	}
+	portal, err := s.conn.br.GetExistingPortalByKey(ctx, key)
+	if err != nil || portal == nil {
+		return err
+	}
+	state, err := spaceOf(ctx, s.conn.br.Matrix, portal.MXID)
+	if errors.Is(err, errSpaceGone) {
+		s.rooms.forget(key)
+		err = portal.RemoveMXID(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	var failed []error
+	alive := make(map[id.RoomID]bool)
+	for passport, chat := range shown {
+		alive[chat] = true
+		if state.children[chat] == "" {
+			failed = append(failed, s.groups.db.DeleteGroupContact(ctx, s.groups.login, group.Room, passport))
+		}
+	}
+	if portal.MXID == "" {
+		return errors.Join(failed...)
+	}
+	if state.name != groupName(group.Name) {
+		s.restoreName(ctx, portal, groupName(group.Name))
+	}
+	return errors.Join(append(failed, s.takeOutDead(ctx, portal.MXID, state, alive), s.bringIn(ctx, portal.MXID))...)
+}
+
 // shownInGroups is who is shown in which group's room, with the ID of the chat.
 func (s *session) shownInGroups(ctx context.Context) (map[string]map[string]id.RoomID, error) {
 	rows, err := s.groups.db.GroupContacts(ctx, s.groups.login)

@@ -83,7 +83,7 @@ func (h *house) space(name string, chats ...id.RoomID) id.RoomID {
 
 // moves is the user putting a room into a space, or taking it out, in a client.
 func (h *house) moves(space, child id.RoomID, in bool) {
-	h.hs.change(func() { h.hs.rooms[space].put(child, in) })
+	h.hs.change(func() { h.hs.rooms[space].put(alice, child, in) })
 	h.hs.moved(h.br.Log.WithContext(h.br.BackgroundCtx), space, alice, child, in)
 }
 

@@ -59,8 +59,8 @@ type room struct {
 	avatar id.ContentURIString
 	direct bool
 	space  bool
-	// children are the rooms in a space.
-	children map[id.RoomID]bool
+	// children are the rooms in a space, with who has put them there.
+	children map[id.RoomID]id.UserID
 	tags     map[event.RoomTag]bool
 	members  map[id.UserID]*event.MemberEventContent
 	events   []sent
@@ -76,10 +76,10 @@ type sent struct {
 }
 
 // put puts a room into a space, or takes it out.
-func (r *room) put(child id.RoomID, in bool) {
+func (r *room) put(by id.UserID, child id.RoomID, in bool) {
 	delete(r.children, child)
 	if in {
-		r.children[child] = true
+		r.children[child] = by
 	}
 }
 
@@ -268,6 +268,16 @@ func (hs *homeserver) OnPresence(f func(context.Context, id.UserID, *event.Prese
 
 func (hs *homeserver) OnSpaceChild(f spaceChildHandler) { hs.moved = f }
 
+func (hs *homeserver) Space(_ context.Context, space id.RoomID) (spaceState, error) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	r := hs.rooms[space]
+	if r == nil {
+		return spaceState{}, mautrix.MForbidden
+	}
+	return spaceState{name: r.name, children: maps.Clone(r.children)}, nil
+}
+
 func (hs *homeserver) Presence(_ context.Context, user id.UserID) (*event.PresenceEventContent, error) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -332,7 +342,7 @@ func (i *intent) SendState(_ context.Context, roomID id.RoomID, kind event.Type,
 			}
 		case *event.SpaceChildEventContent:
 			if r != nil {
-				r.put(id.RoomID(key), len(c.Via) > 0)
+				r.put(i.user, id.RoomID(key), len(c.Via) > 0)
 			}
 		case *event.RoomAvatarEventContent:
 			if r != nil {
@@ -441,7 +451,7 @@ func (i *intent) CreateRoom(ctx context.Context, req *mautrix.ReqCreateRoom) (id
 	i.hs.change(func() {
 		i.hs.count++
 		roomID = id.RoomID(fmt.Sprintf("!%03d:%s", i.hs.count, domain))
-		r := &room{name: req.Name, direct: req.IsDirect, tags: map[event.RoomTag]bool{}, children: map[id.RoomID]bool{}, members: map[id.UserID]*event.MemberEventContent{
+		r := &room{name: req.Name, direct: req.IsDirect, tags: map[event.RoomTag]bool{}, children: map[id.RoomID]id.UserID{}, members: map[id.UserID]*event.MemberEventContent{
 			i.user: {Membership: event.MembershipJoin},
 		}}
 		r.space = req.CreationContent["type"] == event.RoomTypeSpace
