@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/event"
@@ -335,6 +336,48 @@ func TestGhostInvited(t *testing.T) {
 	})
 	h.accountSpace(family, hers)
 	h.space("Family", hers)
+}
+
+// TestChatStartedAnew: instead of a room that an administrator has deleted there is another, and no trace of the old one in the spaces.
+func TestChatStartedAnew(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	bob := h.room(bobMSN)
+	h.command("group add Family", "is made")
+	h.command("group put bob@example.com Family", "is in Family")
+	family := h.space("Family", bob)
+	h.accountSpace(bob, family)
+	h.hs.change(func() { delete(h.hs.rooms, bob) })
+	h.command("start-chat bob@example.com", "Created chat with")
+	bob = h.room(bobMSN)
+	h.accountSpace(bob, family)
+	h.space("Family", bob)
+}
+
+// TestReplacedRoom: where the old room of a chat was in the spaces the new one is.
+func TestReplacedRoom(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	bob, c, ctx := h.room(bobMSN), h.client(), h.br.Log.WithContext(t.Context())
+	h.command("group add Family", "is made")
+	h.command("group put bob@example.com Family", "is in Family")
+	family, upgraded := h.space("Family", bob), id.RoomID("!upgraded:"+domain)
+	h.accountSpace(bob, family)
+	h.inStep()
+	portal, err := h.br.GetPortalByMXID(ctx, bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := portal.UpdateMatrixRoomID(ctx, upgraded, bridgev2.UpdateMatrixRoomIDParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.replaced(ctx, portal.PortalKey, bob); err != nil {
+		t.Fatal(err)
+	}
+	h.accountSpace(upgraded, family)
+	h.space("Family", upgraded)
 }
 
 // TestDeleteChat: the command takes the room away, and the next message makes another.

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/format"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -75,10 +76,10 @@ type landing struct {
 
 // queueMessage hands a message to bridgev2 when its room is there. done hears whether it came to lie on Matrix; of what is not shown it
 // hears nothing.
-func (s *session) queueMessage(ctx context.Context, meta simplevent.EventMeta, id networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
+func (s *session) queueMessage(ctx context.Context, meta simplevent.EventMeta, message networkid.MessageID, e msn.MessageReceived, done func(ctx context.Context, landed bool)) {
 	l := &landing{session: s, done: done, began: time.Now()}
 	meta.PreHandleFunc, meta.PostHandleFunc = s.bringBack, l.handled
-	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: id, ConvertMessageFunc: l.convert}
+	l.evt = &simplevent.Message[msn.MessageReceived]{EventMeta: meta, Data: e, ID: message, ConvertMessageFunc: l.convert}
 	s.underway.begin()
 	ctx = zerolog.Ctx(ctx).WithContext(s.conn.br.BackgroundCtx) // a session may end meanwhile
 	s.rooms.inLine(meta.PortalKey, func() {
@@ -140,7 +141,8 @@ func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
 		return
 	}
 	before := portal.MXID
-	if l.gone(ctx, portal) {
+	if l.gone(ctx, portal.MXID) {
+		l.unlist(ctx, portal.PortalKey)
 		if err := portal.RemoveMXID(ctx); err != nil {
 			zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a room that is gone")
 		}
@@ -157,12 +159,12 @@ func (l *landing) handled(ctx context.Context, portal *bridgev2.Portal) {
 }
 
 // gone tells whether a room exists no more, or not for the bridge.
-func (l *landing) gone(ctx context.Context, portal *bridgev2.Portal) bool {
-	mx, ok := l.conn.br.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
+func (c *Client) gone(ctx context.Context, room id.RoomID) bool {
+	mx, ok := c.conn.br.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
 	if !ok {
 		return false
 	}
-	_, err := mx.GetStateEvent(ctx, portal.MXID, event.StatePowerLevels, "")
+	_, err := mx.GetStateEvent(ctx, room, event.StatePowerLevels, "")
 	return errors.Is(err, mautrix.MForbidden) || errors.Is(err, mautrix.MNotFound)
 }
 

@@ -176,12 +176,14 @@ func TestRoomDeleted(t *testing.T) {
 	bob := h.person(bobMSN, msn.Online)
 	h.signedIn()
 	room := h.room(bobMSN)
+	h.accountSpace(room)
 	h.hs.change(func() {
 		delete(h.hs.rooms, room)
 		h.hs.refuse = map[id.RoomID]error{room: mautrix.MForbidden}
 	})
 	bob.writes(msn.With(aliceMSN), "still here")
 	again := h.room(bobMSN)
+	h.accountSpace(again)
 	h.heard(again, ghostOf(bobMSN), "still here")
 	h.goes(h.say(again, "so am I"))
 	bob.reads("so am I")

@@ -62,6 +62,12 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 	if err != nil {
 		return nil, fmt.Errorf("get the room of %s: %w", passport, err)
 	}
+	if room != "" && c.gone(ctx, room) {
+		if err := c.forgetRoom(ctx, key); err != nil {
+			return nil, fmt.Errorf("forget the room of %s: %w", passport, err)
+		}
+		room = ""
+	}
 	if room != "" && !c.present(ctx, room) {
 		done := make(chan struct{})
 		meta := simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: key, PreHandleFunc: c.bringBack}

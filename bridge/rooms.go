@@ -156,6 +156,17 @@ func (c *Client) createRoom(ctx context.Context, passport string) (made bool, er
 	return c.makeRoom(ctx, directKey(c.login.ID, c.server, passport))
 }
 
+// forgetRoom is for a room that is gone without the bridge, so that there can be another.
+func (c *Client) forgetRoom(ctx context.Context, key networkid.PortalKey) error {
+	portal, err := c.conn.br.GetExistingPortalByKey(ctx, key)
+	if err != nil || portal == nil {
+		return err
+	}
+	c.unlist(ctx, key)
+	c.rooms.forget(key)
+	return portal.RemoveMXID(ctx)
+}
+
 // roomsToMake tells how many of the rooms that are due do not exist yet.
 func (s *session) roomsToMake(ctx context.Context) (n int) {
 	passports, room := s.contacts.waiting()

@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 )
@@ -61,5 +62,22 @@ func (c *Connector) followUpgrade(ctx context.Context, mx bridgev2.MatrixConnect
 	if err != nil {
 		return err
 	}
-	return portal.UpdateMatrixRoomID(ctx, room, bridgev2.UpdateMatrixRoomIDParams{FetchInfoVia: user}) // the old room keeps what was said
+	err = portal.UpdateMatrixRoomID(ctx, room, bridgev2.UpdateMatrixRoomIDParams{FetchInfoVia: user}) // the old room keeps what was said
+	if err != nil {
+		return err
+	}
+	if login := c.br.GetCachedUserLoginByID(portal.Receiver); login != nil {
+		if client, ok := login.Client.(*Client); ok {
+			return client.replaced(ctx, portal.PortalKey, old)
+		}
+	}
+	return nil
+}
+
+// replaced has a chat's new room where the old one was; bridgev2 puts it into the account's space.
+func (c *Client) replaced(ctx context.Context, key networkid.PortalKey, old id.RoomID) error {
+	if s := c.current.Load(); s != nil {
+		s.roomMade(key)
+	}
+	return c.unlistRoom(ctx, old)
 }
