@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -114,6 +115,70 @@ func TestContactGroups(t *testing.T) {
 	u.awaits(t, "the end of the space", mark, func(evt *event.Event) bool {
 		return evt.RoomID == space && evt.Type == event.StateMember && evt.Content.AsMember().Membership == event.MembershipLeave
 	})
+}
+
+// TestContactGroupsInOrder has the user, and then an administrator, make a mess of the spaces. sync brings them in order.
+func TestContactGroupsInOrder(t *testing.T) {
+	t.Parallel()
+	admin, err := house.Homeserver.Administrator(t.Context(), "janitor", "admin-password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, friends := signedIn(t, 0, "gina")
+	gina := u.roomWith(t, friends[0].Passport)
+	holding := func(mark int, child id.RoomID) (space id.RoomID) {
+		t.Helper()
+		return u.awaits(t, "a space with "+child.String(), mark, func(evt *event.Event) bool {
+			return evt.Type == event.StateSpaceChild && evt.GetStateKey() == child.String() &&
+				len(evt.Content.AsSpaceChild().Via) > 0
+		}).RoomID
+	}
+	top := holding(0, gina)
+	mark := u.Len()
+	u.ask(t, "group add Family", "Family is made")
+	family := u.group(t, mark, "Family")
+	u.child(t, mark, top, family, true)
+	u.ask(t, "group put "+friends[0].Passport+" Family", "is in Family")
+	u.child(t, mark, family, gina, true)
+
+	mark = u.Len()
+	within(t, func(ctx context.Context) error {
+		for _, child := range []id.RoomID{gina, family} {
+			if _, err := u.SendStateEvent(ctx, top, event.StateSpaceChild, child.String(), &event.SpaceChildEventContent{}); err != nil {
+				return err
+			}
+		}
+		_, err := u.LeaveRoom(ctx, family)
+		return err
+	})
+	for _, child := range []id.RoomID{gina, family} {
+		u.child(t, mark, top, child, false)
+	}
+	mark = u.Len()
+	u.ask(t, "sync", "in step")
+	for _, child := range []id.RoomID{gina, family} {
+		u.child(t, mark, top, child, true)
+	}
+	u.awaits(t, "the user in the group's space", mark, func(evt *event.Event) bool {
+		return evt.RoomID == family && evt.Type == event.StateMember && evt.GetStateKey() == u.UserID.String() &&
+			evt.Content.AsMember().Membership == event.MembershipJoin
+	})
+
+	for _, space := range []id.RoomID{top, family} {
+		within(t, func(ctx context.Context) error {
+			_, err := admin.MakeRequest(ctx, "DELETE", admin.BuildURL(mautrix.BaseURLPath{"_synapse", "admin", "v1", "rooms", space}), map[string]bool{"purge": true}, nil)
+			return err
+		})
+	}
+	mark = u.Len()
+	u.ask(t, "sync", "in step")
+	again := u.group(t, mark, "Family")
+	u.child(t, mark, again, gina, true)
+	if above := holding(mark, again); above == top || again == family {
+		t.Errorf("the spaces are %s and %s, as before", above, again)
+	} else {
+		u.child(t, mark, above, gina, true)
+	}
 }
 
 // TestGroupTags has contact groups shown as tags of the rooms, set in the user's name.
