@@ -26,6 +26,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -54,6 +55,7 @@ type Connector struct {
 	metrics  *metrics
 
 	landingPauses []time.Duration
+	inviteHints   spacing[id.RoomID]
 
 	tasks sync.WaitGroup
 	stop  context.CancelFunc
@@ -97,6 +99,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	}
 	spacesOn(br.Matrix, c.heardSpaceChild)
 	c.followUpgrades()
+	c.inviteHints.every = hintPause
 	c.answerInvites()
 	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)

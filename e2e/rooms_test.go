@@ -81,6 +81,41 @@ func TestGhostsInOtherRooms(t *testing.T) {
 	}
 }
 
+// TestCreateGroup makes a conversation of a room of one's own: people of MSN and the bot are invited, and wait for the command.
+func TestCreateGroup(t *testing.T) {
+	t.Parallel()
+	u, friends := signedIn(t, 0, "bob", "carol")
+	bot, err := house.Bridge.Client(house.Homeserver.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := u.Len()
+	var room id.RoomID
+	within(t, func(ctx context.Context) error {
+		made, err := u.CreateRoom(ctx, &mautrix.ReqCreateRoom{
+			Name: "Club", Invite: []id.UserID{house.Bridge.Ghost(friends[0].Passport), house.Bridge.Ghost(friends[1].Passport), bot.UserID},
+		})
+		if err == nil {
+			room = made.RoomID
+		}
+		return err
+	})
+	u.awaits(t, "what to do", mark, func(evt *event.Event) bool {
+		return evt.RoomID == room && evt.Sender == bot.UserID && evt.Type == event.EventMessage && strings.Contains(evt.Content.AsMessage().Body, "create-group")
+	})
+	u.says(t, room, "!msn create-group")
+	for _, friend := range friends {
+		u.awaits(t, friend.Passport+" coming", mark, func(evt *event.Event) bool {
+			return evt.RoomID == room && evt.Type == event.StateMember && evt.GetStateKey() == house.Bridge.Ghost(friend.Passport).String() &&
+				evt.Content.AsMember().Membership == event.MembershipJoin
+		})
+	}
+	u.says(t, room, "the club is open")
+	for _, friend := range friends {
+		hears(t, friend, 0, u.passport, "the club is open")
+	}
+}
+
 // TestLostRooms takes a contact's room away in each way. The next text from MSN is seen nevertheless, and can be answered.
 func TestLostRooms(t *testing.T) {
 	t.Parallel()
