@@ -394,3 +394,26 @@ func TestDeleteChat(t *testing.T) {
 	bob.writes(msn.With(aliceMSN), "hello?")
 	h.heard(h.room(bobMSN), ghostOf(bobMSN), "hello?")
 }
+
+// TestDeleteChatOfAnotherAccount: the command goes to the account of the room, not to the first.
+func TestDeleteChatOfAnotherAccount(t *testing.T) {
+	h := newHouse(t, nil)
+	const second = "eve@example.com"
+	h.msn.Befriend(second, bobMSN)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	first := h.direct(alice, bobMSN)
+	eve := h.logsIn(h.user, second)
+	other := h.direct(alice, bobMSN, first)
+	h.status(h.say(other, "bye"))
+	bob.reads("bye")
+	h.status(h.say(other, "!msn delete-chat"))
+	h.hs.wait(t, "the room to go", func() bool { return h.hs.rooms[other] == nil })
+	if eve.rooms.there(t.Context(), directKey(eve.login.ID, serverName, bobMSN)) {
+		t.Error("Eve's account takes the room for there")
+	}
+	if !h.client().rooms.there(t.Context(), directKey(h.client().login.ID, serverName, bobMSN)) {
+		t.Error("Alice's account has lost its room")
+	}
+	h.command("start-chat local/eve@example.com bob@example.com", "Created chat with")
+}

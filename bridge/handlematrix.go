@@ -315,22 +315,44 @@ func (c *Client) HandleMatrixRoomName(ctx context.Context, msg *bridgev2.MatrixR
 
 // HandleMatrixDeleteChat leaves a conversation and forgets a conference, or removes a contact group. Contacts stay on the list.
 func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat) error {
-	if _, room, ok := parseGroup(msg.Portal.ID); ok {
-		return sendStatus(c.groupDeleted(ctx, room))
-	}
-	if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
+	owner, err := c.owner(msg.Portal)
+	if err != nil {
 		return sendStatus(err)
+	}
+	return sendStatus(owner.deleteChat(ctx, msg))
+}
+
+// owner is the account of a room, as bridgev2's command takes the user's first.
+func (c *Client) owner(portal *bridgev2.Portal) (*Client, error) {
+	if portal.Receiver == "" || portal.Receiver == c.login.ID {
+		return c, nil
+	}
+	if login := c.conn.br.GetCachedUserLoginByID(portal.Receiver); login != nil && login.UserMXID == c.login.UserMXID {
+		if owner, ok := login.Client.(*Client); ok {
+			return owner, nil
+		}
+	}
+	return nil, refusal("this is a chat of another account")
+}
+
+func (c *Client) deleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat) error {
+	if _, room, ok := parseGroup(msg.Portal.ID); ok {
+		return c.groupDeleted(ctx, room)
+	}
+	if _, id, ok := parseCircle(msg.Portal.ID); ok {
+		if err := c.leaveCircle(ctx, id); err != nil {
+			return err
+		}
+	} else if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
+		return err
 	}
 	c.rooms.forget(msg.Portal.PortalKey)
 	c.unlist(ctx, msg.Portal.PortalKey)
 	if msg.Event == nil { // by command, after which bridgev2 does not delete the room
-		c.login.QueueRemoteEvent(&simplevent.ChatDelete{EventMeta: simplevent.EventMeta{
+		c.login.QueueRemoteEvent(&simplevent.ChatDelete{OnlyForMe: true, EventMeta: simplevent.EventMeta{
 			Type: bridgev2.RemoteEventChatDelete, PortalKey: msg.Portal.PortalKey,
 			PostHandleFunc: func(context.Context, *bridgev2.Portal) { c.rooms.forget(msg.Portal.PortalKey) },
 		}})
-	}
-	if _, id, ok := parseCircle(msg.Portal.ID); ok {
-		return sendStatus(c.leaveCircle(ctx, id))
 	}
 	if _, id, ok := parseConference(msg.Portal.ID); ok {
 		return c.conferences.remove(ctx, id)
