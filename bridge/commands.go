@@ -10,6 +10,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -32,7 +33,10 @@ func (c *Connector) commands() []commands.CommandHandler {
 			},
 		}
 	}
+	startChat := *commands.CommandStartChat
+	startChat.Func = commandStartChat
 	return []commands.CommandHandler{
+		&startChat,
 		row("list", "[_page_ | _text_]", "List your contacts: all of them page by page, or those with the text in name, address or group.", commandList),
 		row("add", "_address_ [_name_]", "Put somebody on your contact list.", commandAdd),
 		row("remove", "[_address_]", "Take somebody off your contact list. In a chat, without address.", commandRemove),
@@ -70,6 +74,9 @@ func choose(ce *commands.Event) (*Client, error) {
 		return nil, nil
 	}
 	given := ce.Args[at]
+	if _, ghost := ce.Bridge.Matrix.ParseGhostMXID(id.UserID(given)); ghost {
+		return nil, nil
+	}
 	word := strings.ToLower(given[1:])
 	var found []*Client
 	var names []string
@@ -151,6 +158,35 @@ func ownLogins(ce *commands.Event) []*Client {
 var cell = strings.NewReplacer(
 	`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "~", `\~`, "\n", " ",
 ).Replace
+
+// commandStartChat is bridgev2's, for the account that is meant: whoever it is about becomes a contact.
+func commandStartChat(ce *commands.Event) {
+	if err := putAccount(ce); err != nil {
+		ce.Reply("%s", reason(err))
+		return
+	}
+	commands.CommandStartChat.Func(ce)
+}
+
+// putAccount puts the account that is meant before the other words of a command of bridgev2's, if it is not there.
+func putAccount(ce *commands.Event) error {
+	own := func(c *Client) bool { return string(c.login.ID) == first(ce.Args) }
+	if len(ce.Args) == 0 || slices.ContainsFunc(ownLogins(ce), own) {
+		return nil
+	}
+	c, err := clientFor(ce)
+	if err != nil {
+		return err
+	}
+	whom := first(ce.Args)
+	if ghost, ok := ce.Bridge.Matrix.ParseGhostMXID(id.UserID(whom)); ok {
+		whom = string(ghost)
+	}
+	if c, err = oneAccount(ce, c, whom); err == nil {
+		ce.Args = append([]string{string(c.login.ID)}, ce.Args...)
+	}
+	return err
+}
 
 // commandNudge nudges the people of the room.
 func commandNudge(ce *commands.Event, c *Client) error {

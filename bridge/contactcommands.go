@@ -98,19 +98,19 @@ func short(text string) string {
 	return text
 }
 
-// who is the address that a command gives, or the contact of the room; rest are the other words.
-func who(ce *commands.Event, words []string) (passport string, rest []string, err error) {
-	if len(words) > 0 && strings.Contains(words[0], "@") {
+// who is whom the first word names, by address or name, or the contact of the room if it is no address; rest are the other words.
+func (s *session) who(ce *commands.Event, words []string) (passport string, rest []string, err error) {
+	switch passport, here := contactHere(ce); {
+	case len(words) > 0 && strings.Contains(words[0], "@"):
 		passport, err = cleanAddress(words[0])
 		return passport, words[1:], err
-	}
-	if passport, ok := contactHere(ce); ok {
+	case here:
 		return passport, words, nil
+	case len(words) == 0:
+		return "", nil, errNobody
 	}
-	if len(words) > 0 {
-		return "", nil, fmt.Errorf("%q is no address: one looks like bob@example.com", words[0])
-	}
-	return "", nil, errNobody
+	passport, err = s.named(words[0])
+	return passport, words[1:], err
 }
 
 var errNobody = errors.New("give an address, or write it in the chat with the contact")
@@ -181,9 +181,10 @@ func wordsOf(text string) []string {
 	return words
 }
 
-// edit runs a change of the contact list under a time limit and answers with what it says.
-func edit(ce *commands.Event, c *Client, change func(context.Context, *session) (string, error)) error {
-	c, err := oneAccount(ce, c)
+// edit runs a change of the contact list under a time limit and answers with what it says. whom is the address or name that the command
+// gives, "" for none.
+func edit(ce *commands.Event, c *Client, whom string, change func(context.Context, *session) (string, error)) error {
+	c, err := oneAccount(ce, c, whom)
 	if err != nil {
 		return err
 	}
@@ -201,22 +202,17 @@ func edit(ce *commands.Event, c *Client, change func(context.Context, *session) 
 }
 
 // oneAccount is whose list a command is about, if the user has several accounts: the one it names, that of the room, or the only one that
-// knows the first address in it.
-func oneAccount(ce *commands.Event, c *Client) (*Client, error) {
+// knows whom it is about.
+func oneAccount(ce *commands.Event, c *Client, whom string) (*Client, error) {
 	all := ownLogins(ce)
-	if _, here := contactHere(ce); here || len(all) < 2 { // one alone, too, if it is named
+	if ce.Portal != nil || len(all) < 2 { // one alone, too, if it is named
 		return c, nil
 	}
 	var knowing []*Client
 	var names []string
 	for _, one := range all {
 		names = append(names, "`@"+string(one.login.ID)+"`")
-		s := one.current.Load()
-		i := slices.IndexFunc(ce.Args, func(word string) bool { return strings.Contains(word, "@") })
-		if s == nil || i < 0 {
-			continue
-		}
-		if _, known := s.msn.Contact(strings.ToLower(ce.Args[i])); known {
+		if s := one.current.Load(); s != nil && s.knows(whom) {
 			knowing = append(knowing, one)
 		}
 	}
@@ -226,18 +222,65 @@ func oneAccount(ce *commands.Event, c *Client) (*Client, error) {
 	return nil, fmt.Errorf("which account? You have several: put %s behind `%s`", strings.Join(names, " or "), ce.Command)
 }
 
-// about is edit for commands that take an address or the room's contact.
-func about(ce *commands.Event, c *Client, change func(ctx context.Context, s *session, passport string, rest []string) (string, error)) error {
-	passport, rest, err := who(ce, wordsOf(ce.RawArgs))
-	if err != nil {
-		return err
+// knows tells whether an address, a user ID of ours or a name is of somebody on the lists.
+func (s *session) knows(whom string) bool {
+	if server, passport, ok := splitID(whom); ok {
+		if server != s.server {
+			return false
+		}
+		whom = passport
 	}
-	return edit(ce, c, func(ctx context.Context, s *session) (string, error) { return change(ctx, s, passport, rest) })
+	if strings.Contains(whom, "@") {
+		_, known := s.msn.Contact(strings.ToLower(whom))
+		return known
+	}
+	if whom == "" {
+		return false
+	}
+	_, err := s.named(whom)
+	return err == nil
+}
+
+// first is the first word, "" for none.
+func first(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
+}
+
+// onePerson is what stands behind a command that takes one person: an address alone, or all words of a name.
+func onePerson(ce *commands.Event) string {
+	words := wordsOf(ce.RawArgs)
+	if strings.Contains(first(words), "@") {
+		return words[0]
+	}
+	return strings.Join(words, " ")
+}
+
+// show answers with what the account of the room has to say, or in other rooms that which is named, or all.
+func show(ce *commands.Event, c *Client, what func(*session) (string, error)) error {
+	all := ownLogins(ce)
+	if ce.Portal != nil {
+		all = []*Client{c}
+	}
+	for _, c := range all {
+		s, err := c.online()
+		var text string
+		if err == nil {
+			text, err = what(s)
+		}
+		if err != nil {
+			text = reason(err)
+		}
+		ce.Reply("%s%s", whose(ce, c), text)
+	}
+	return nil
 }
 
 // aboutOne is edit for commands that take one person and nothing else.
 func aboutOne(ce *commands.Event, c *Client, change func(ctx context.Context, s *session, passport string) (string, error)) error {
-	return edit(ce, c, func(ctx context.Context, s *session) (string, error) {
+	return edit(ce, c, onePerson(ce), func(ctx context.Context, s *session) (string, error) {
 		passport, err := s.oneOf(ce)
 		if err != nil {
 			return "", err
@@ -247,8 +290,18 @@ func aboutOne(ce *commands.Event, c *Client, change func(ctx context.Context, s 
 }
 
 func commandAdd(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, rest []string) (string, error) {
-		return s.add(ctx, passport, strings.Join(rest, " "))
+	words := wordsOf(ce.RawArgs)
+	if !strings.Contains(first(words), "@") {
+		return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
+			return s.add(ctx, passport, "")
+		})
+	}
+	return edit(ce, c, words[0], func(ctx context.Context, s *session) (string, error) {
+		passport, err := cleanAddress(words[0])
+		if err != nil {
+			return "", err
+		}
+		return s.add(ctx, passport, strings.Join(words[1:], " "))
 	})
 }
 
@@ -280,7 +333,12 @@ func commandRemove(ce *commands.Event, c *Client) error {
 }
 
 func commandRename(ce *commands.Event, c *Client) error {
-	return about(ce, c, func(ctx context.Context, s *session, passport string, rest []string) (string, error) {
+	words := wordsOf(ce.RawArgs)
+	return edit(ce, c, first(words), func(ctx context.Context, s *session) (string, error) {
+		passport, rest, err := s.who(ce, words)
+		if err != nil {
+			return "", err
+		}
 		name := strings.Join(rest, " ")
 		switch name {
 		case "":
@@ -307,7 +365,7 @@ func commandDecline(ce *commands.Event, c *Client) error {
 
 // commandRequests lists who waits for an answer.
 func commandRequests(ce *commands.Event, c *Client) error {
-	return edit(ce, c, func(_ context.Context, s *session) (string, error) {
+	return show(ce, c, func(s *session) (string, error) {
 		requests := s.msn.Requests()
 		if len(requests) == 0 {
 			return "Nobody waits for an answer.", nil
@@ -337,13 +395,17 @@ func commandUnblock(ce *commands.Event, c *Client) error {
 // commandPrivacy shows or sets BLP.
 func commandPrivacy(ce *commands.Event, c *Client) error {
 	const everybody, contacts = "Everybody who is not blocked may see you and write to you.", "Only those whom you allowed may see you and write to you."
-	return edit(ce, c, func(ctx context.Context, s *session) (string, error) {
-		switch strings.ToLower(strings.TrimSpace(ce.RawArgs)) {
-		case "":
+	wanted := strings.ToLower(strings.TrimSpace(ce.RawArgs))
+	if wanted == "" {
+		return show(ce, c, func(s *session) (string, error) {
 			if s.msn.Privacy() == msn.BlockOthers {
 				return contacts, nil
 			}
 			return everybody, nil
+		})
+	}
+	return edit(ce, c, "", func(ctx context.Context, s *session) (string, error) {
+		switch wanted {
 		case "everybody":
 			return everybody, s.msn.SetPrivacy(ctx, msn.AllowOthers)
 		case "contacts":
@@ -354,7 +416,7 @@ func commandPrivacy(ce *commands.Event, c *Client) error {
 }
 
 func commandSync(ce *commands.Event, c *Client) error {
-	return edit(ce, c, func(ctx context.Context, s *session) (string, error) { return s.syncAll(ctx) })
+	return edit(ce, c, "", func(ctx context.Context, s *session) (string, error) { return s.syncAll(ctx) })
 }
 
 const groupHelp = "`group` lists your contact groups. `group add <name>` makes one, `group rename <group> <new name>` and `group remove <group>` change it. " +
@@ -369,13 +431,23 @@ func commandGroup(ce *commands.Event, c *Client) error {
 	if len(words) > 0 {
 		verb, words = strings.ToLower(words[0]), words[1:]
 	}
-	return edit(ce, c, func(ctx context.Context, s *session) (string, error) {
+	whom := ""
+	switch verb {
+	case "list":
+		return show(ce, c, func(s *session) (string, error) {
+			if !s.msn.HasGroups() {
+				return "", errNoGroups
+			}
+			return s.groupTable(), nil
+		})
+	case "put", "take", "move":
+		whom = first(words)
+	}
+	return edit(ce, c, whom, func(ctx context.Context, s *session) (string, error) {
 		if !s.msn.HasGroups() {
-			return "", errors.New("the protocol version of this MSN service knows no contact groups")
+			return "", errNoGroups
 		}
 		switch verb {
-		case "list":
-			return s.groupTable(), nil
 		case "add":
 			return s.addGroup(ctx, strings.Join(words, " "))
 		case "remove":
@@ -385,7 +457,7 @@ func commandGroup(ce *commands.Event, c *Client) error {
 				return s.renameGroup(ctx, words[0], strings.Join(words[1:], " "))
 			}
 		case "put", "take", "move":
-			passport, rest, err := who(ce, words)
+			passport, rest, err := s.who(ce, words)
 			if err != nil {
 				return "", err
 			}
@@ -396,6 +468,8 @@ func commandGroup(ce *commands.Event, c *Client) error {
 		return groupHelp, nil
 	})
 }
+
+var errNoGroups = errors.New("the protocol version of this MSN service knows no contact groups")
 
 // groupTable lists the groups.
 func (s *session) groupTable() string {

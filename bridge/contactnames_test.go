@@ -28,6 +28,11 @@ func TestWhoIsMeant(t *testing.T) {
 	h.command("block foo", `"foo" is no address`)
 	h.command("add foo", `"foo" is no address`)
 	h.command("block", "Give an address")
+	h.command("rename Carol Caro", "carol@example.com is called Caro now")
+	h.command("group add Work", "is made")
+	h.command("group put CARO Work", "carol@example.com is in Work")
+	h.commandIn(room, "!msn add foo", `"foo" is no address`)
+	h.commandIn(room, "!msn add", "was on your contact list already")
 	h.command("block o", "may be bob@example.com, carol@example.com")
 	blocked(bobMSN, false)
 	h.commandIn(room, "!msn block", "bob@example.com is blocked")
@@ -44,6 +49,17 @@ func TestWhichAccount(t *testing.T) {
 	h.command("sync", "Which account?")
 	h.command("group add @eve@example.com Work", "eve@example.com: The contact group Work is made")
 	h.command("group @local/eve@example.com", "1. Work (0)")
+	h.command("group", "alice@example.com: You have no contact groups")
+	h.command("privacy", "eve@example.com: Everybody")
+	h.command("block Bob", "alice@example.com: bob@example.com is blocked")
+	h.command("privacy contacts", "Which account?")
+	h.command("start-chat dora@example.com", "Which account?")
+	h.command("start-chat @eve@example.com bob@example.com", "Created chat with")
+	if contact, _ := eve.current.Load().msn.Contact(bobMSN); !contact.On(msn.ForwardList) {
+		t.Error("Eve has no Bob")
+	}
+	h.command("start-chat "+string(ghostOf(carolMSN)), "Created chat with")
+	h.command("start-chat local/alice@example.com carol@example.com", "already have")
 	if groups := eve.current.Load().msn.Groups(); len(groups) != 1 || groups[0].Name != "Work" {
 		t.Errorf("%v", groups)
 	}
