@@ -61,11 +61,14 @@ func (s *session) contactTable(page int, search string) (markdown, plain string)
 	if pages > 1 {
 		title += fmt.Sprintf(", page %d of %d", page, pages)
 	}
+	blocked, plainBlocked := s.blockedStrangers(search)
 	if len(contacts) == 0 {
+		markdown, plain = cell(title), title
 		if search == "" {
-			title += ". Write `add <address>` to put somebody on the list."
+			const hint = ". Write `add <address>` to put somebody on the list."
+			markdown, plain = markdown+hint, plain+hint
 		}
-		return cell(title), title
+		return markdown + "\n" + blocked, plain + "\n" + plainBlocked
 	}
 	var table, list strings.Builder
 	fmt.Fprintf(&table, "%s\n\n| name | address | presence | says | groups |\n|---|---|---|---|---|\n", cell(title))
@@ -84,10 +87,41 @@ func (s *session) contactTable(page int, search string) (markdown, plain string)
 	}
 	if page < pages {
 		more := fmt.Sprintf("\n`list %d` shows the next page, `list <text>` searches.", page+1)
-		table.WriteString(more)
-		list.WriteString(more)
+		return table.String() + more, list.String() + more
 	}
-	return table.String(), list.String()
+	return table.String() + blocked, list.String() + plainBlocked
+}
+
+// blockedStrangers lists who is blocked and not on the contact list; search is as in contactList.
+func (s *session) blockedStrangers(search string) (markdown, plain string) {
+	var names []string
+	search = strings.ToLower(search)
+	for _, contact := range s.msn.Contacts() {
+		if !contact.On(msn.BlockList) || contact.On(msn.ForwardList) {
+			continue
+		}
+		text := contact.Passport
+		if name, known := s.displayName(contact.Passport); known && name != contact.Passport {
+			text = fmt.Sprintf("%s (%s)", short(name), contact.Passport)
+		}
+		if strings.Contains(strings.ToLower(text), search) {
+			names = append(names, text)
+		}
+	}
+	if len(names) == 0 {
+		return "", ""
+	}
+	slices.Sort(names)
+	if more := len(names) - listPage; more > 0 {
+		names = append(names[:listPage], fmt.Sprintf("%d more; list <text> searches", more))
+	}
+	const title = "\nBlocked, and not on your list:\n\n"
+	markdown, plain = title, title
+	for _, name := range names {
+		markdown += "- " + cell(name) + "\n"
+		plain += "- " + name + "\n"
+	}
+	return markdown, plain
 }
 
 // short is a text for a cell of a table.

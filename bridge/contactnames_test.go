@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -85,6 +86,11 @@ func TestRequestsByCommand(t *testing.T) {
 	h.command("block eve@example.com", "is blocked")
 	h.command("requests", "Nobody waits for an answer")
 	h.command("list", "alice@example.com: 2 contacts")
+	h.command("list", "Blocked, and not on your list:\n\n- Eve (eve@example.com)")
+	h.command("list eve", "0 contacts with \"eve\"\n\nBlocked, and not on your list:\n\n- Eve (eve@example.com)")
+	if _, plain := h.online().contactTable(1, "bob"); strings.Contains(plain, "Blocked") {
+		t.Errorf("of Bob: %s", plain)
+	}
 	if n := h.bot("has you on their MSN contact list now"); n != 0 {
 		t.Errorf("%d notices of what is no news", n)
 	}
