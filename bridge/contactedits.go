@@ -200,8 +200,27 @@ func (s *session) addGroup(ctx context.Context, name string) (string, error) {
 		return "", errors.New("write `group add <name>`")
 	}
 	made, err := s.msn.AddGroup(ctx, name)
-	return fmt.Sprintf("The contact group %s is made.", cell(made.Name)), err
+	return fmt.Sprintf("The contact group %s is made.", cell(made.Name)), groupError(err)
 }
+
+// groupError says how long a group's name may be.
+func groupError(err error) error {
+	if errors.Is(err, msn.ErrTooLong) {
+		return errors.New("the name is too long: MSN takes 61 bytes for a group's, which are 61 plain letters, or fewer of others")
+	}
+	return err
+}
+
+// aboutGroup does something about a group that there is.
+func (s *session) aboutGroup(id string, do func() error) error {
+	there := slices.ContainsFunc(s.msn.Groups(), func(g msn.Group) bool { return g.ID == id && id != otherContacts })
+	if s.msn.HasGroups() && !there {
+		return fmt.Errorf("%w: %q", errNoGroup, id)
+	}
+	return groupError(do())
+}
+
+var errNoGroup = errors.New("there is no contact group with this ID")
 
 func (s *session) removeGroup(ctx context.Context, word string) (string, error) {
 	g, err := s.findGroup(word)
@@ -218,7 +237,7 @@ func (s *session) removeGroup(ctx context.Context, word string) (string, error) 
 func (s *session) renameGroup(ctx context.Context, word, name string) (string, error) {
 	g, err := s.findGroup(word)
 	if err == nil {
-		err = s.msn.RenameGroup(ctx, g.ID, name)
+		err = groupError(s.msn.RenameGroup(ctx, g.ID, name))
 	}
 	return fmt.Sprintf("The contact group %s is called %s now.", cell(g.Name), cell(name)), err
 }

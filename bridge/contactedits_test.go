@@ -73,6 +73,12 @@ func TestContactCommands(t *testing.T) {
 			s.inGroups(t, bobMSN)
 			h.command("group rename Work Labour", "Work is called Labour now")
 			h.command("group put bob@example.com Work", `There is no contact group "Work"`)
+			long := strings.Repeat("x", 62)
+			h.command("group add "+long, "MSN takes 61 bytes")
+			h.command("group rename Labour "+long, "MSN takes 61 bytes")
+			if v != msn.MSNP8 { // which takes several groups of one name
+				h.command("group add Labour", "There is one of that name already")
+			}
 			h.command("group remove Labour", "Labour is gone")
 			h.command("group frobnicate", "`group` lists your contact groups")
 
@@ -215,12 +221,18 @@ func TestProvisioning(t *testing.T) {
 	ask("POST", "/v3/msn/contacts", `{"address":"`+strings.Repeat("x", maxProvisioning)+`"}`, 400, "M_NOT_JSON")
 	ask("PATCH", "/v3/msn/contacts/eve@example.com", `{"name":"Evi","blocked":true}`, 200, "{}")
 	ask("GET", "/v3/msn/contacts?q=evi", "", 200, `"blocked":true`)
+	ask("PATCH", "/v3/msn/contacts/eve@example.com", `{"name":""}`, 200, "{}")
+	ask("GET", "/v3/msn/contacts?q=eve", "", 200, `"name":"Eve"`)
 	ask("PATCH", "/v3/msn/contacts/eve@example.com", `{"blocked":false}`, 200, "{}")
 	ask("PATCH", "/v3/msn/contacts/eve@example.com", `{}`, 400, "nothing to change")
 	var made listedGroup
 	if err := json.Unmarshal([]byte(ask("POST", "/v3/msn/groups", `{"name":"Friends"}`, 200, `"name":"Friends"`)), &made); err != nil {
 		t.Fatal(err)
 	}
+	for _, r := range [][2]string{{"PATCH", "x"}, {"DELETE", "x"}, {"PUT", "x/contacts/eve@example.com"}, {"DELETE", "x/contacts/eve@example.com"}} {
+		ask(r[0], "/v3/msn/groups/"+r[1], `{"name":"y"}`, 404, "There is no contact group with this ID")
+	}
+	ask("PATCH", "/v3/msn/groups/"+made.ID, `{"name":"`+strings.Repeat("x", 62)+`"}`, 400, "61 bytes")
 	ask("PUT", "/v3/msn/groups/"+made.ID+"/contacts/eve@example.com", "", 200, "{}")
 	ask("GET", "/v3/msn/groups", "", 200, `"contacts":["eve@example.com"]`)
 	ask("PATCH", "/v3/msn/groups/"+made.ID, `{"name":"Foes"}`, 200, "{}")

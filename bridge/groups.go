@@ -552,7 +552,7 @@ func (c *Client) nameGroup(ctx context.Context, room, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return s.msn.RenameGroup(ctx, group.ID, name)
+	return groupError(s.msn.RenameGroup(ctx, group.ID, name))
 }
 
 // restoreName gives a room the name back that it had: bridgev2 knows of no other.

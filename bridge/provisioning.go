@@ -71,22 +71,26 @@ func (p *provisioning) routes(mux *http.ServeMux) {
 		},
 		"POST /v3/msn/groups": func(ctx context.Context, s *session, _ *http.Request, c change) (any, error) {
 			made, err := s.msn.AddGroup(ctx, ptr.Val(c.Name))
-			return listedGroup{ID: made.ID, Name: made.Name, Contacts: []string{}}, err
+			return listedGroup{ID: made.ID, Name: made.Name, Contacts: []string{}}, groupError(err)
 		},
 		"PATCH /v3/msn/groups/{id}": func(ctx context.Context, s *session, r *http.Request, c change) (any, error) {
-			return nil, s.msn.RenameGroup(ctx, r.PathValue("id"), ptr.Val(c.Name))
+			id := r.PathValue("id")
+			return nil, s.aboutGroup(id, func() error { return s.msn.RenameGroup(ctx, id, ptr.Val(c.Name)) })
 		},
 		"DELETE /v3/msn/groups/{id}": func(ctx context.Context, s *session, r *http.Request, _ change) (any, error) {
-			return nil, s.msn.RemoveGroup(ctx, r.PathValue("id"))
+			id := r.PathValue("id")
+			return nil, s.aboutGroup(id, func() error { return s.msn.RemoveGroup(ctx, id) })
 		},
 		"PUT /v3/msn/groups/{id}/contacts/{address}": func(ctx context.Context, s *session, r *http.Request, _ change) (any, error) {
 			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) {
-				return "", s.regroup(ctx, passport, r.PathValue("id"), true)
+				id := r.PathValue("id")
+				return "", s.aboutGroup(id, func() error { return s.regroup(ctx, passport, id, true) })
 			})
 		},
 		"DELETE /v3/msn/groups/{id}/contacts/{address}": func(ctx context.Context, s *session, r *http.Request, _ change) (any, error) {
 			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) {
-				return "", s.regroup(ctx, passport, r.PathValue("id"), false)
+				id := r.PathValue("id")
+				return "", s.aboutGroup(id, func() error { return s.regroup(ctx, passport, id, false) })
 			})
 		},
 		"GET /v3/msn/privacy": func(_ context.Context, s *session, _ *http.Request, _ change) (any, error) {
@@ -151,7 +155,7 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &made):
 	case errors.Is(err, errNotConnected):
 		made = mautrix.RespError{ErrCode: "COM.GITHUB.MATRIX-MSN.NOT_CONNECTED", StatusCode: http.StatusServiceUnavailable, Err: reason(err)}
-	case errors.Is(err, msn.ErrNotOnList), errors.Is(err, msn.ErrUnknownAccount):
+	case errors.Is(err, msn.ErrNotOnList), errors.Is(err, msn.ErrUnknownAccount), errors.Is(err, errNoGroup):
 		made = mautrix.MNotFound.WithMessage("%s", reason(err))
 	case errors.Is(err, msn.ErrUnsupported):
 		made = mautrix.RespError{ErrCode: "M_UNRECOGNIZED", StatusCode: http.StatusNotImplemented, Err: reason(err)}

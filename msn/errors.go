@@ -27,7 +27,7 @@ var (
 	ErrClosed            = errors.New("the connection is closed")
 	ErrNoAnswer          = errors.New("the server did not answer in time")
 	ErrHidden            = errors.New("not possible while appearing offline") // 913 on XFR
-	ErrTooLong           = errors.New("the message is too long for MSN")      // over 1664 bytes and not a text
+	ErrTooLong           = errors.New("too long for MSN")                     // a message over 1664 bytes and not a text, or a name
 	ErrNotOnList         = errors.New("not on the contact list")              // 216 on REM
 	ErrAlreadyThere      = errors.New("already there")                        // 215
 	ErrActionNeeded      = errors.New("the account must be completed on the web first")
@@ -100,12 +100,12 @@ var refusals = map[int]struct {
 	218: {"already in that mode", nil, false},
 	219: {"on the opposite list", nil, false},
 	220: {"not accepting pages", nil, false},
-	223: {"too many groups", nil, false},
+	223: {"too many groups", ErrListFull, false},
 	224: {"invalid group", nil, false},
 	225: {"not in that group", nil, false},
 	227: {"group not empty", nil, false},
-	228: {"group name exists", nil, false},
-	229: {"group name too long", nil, false},
+	228: {"group name exists", ErrNameTaken, false},
+	229: {"group name too long", ErrTooLong, false},
 	230: {"cannot remove the first group", nil, false},
 	231: {"invalid group", nil, false},
 	232: {"bad phone number", nil, false},
