@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/database"
+	"github.com/matrix-msn/matrix-msn/msn"
 )
 
 // What the user wants MSN contacts to see, for all logins of the user, until `auto`. It is kept across restarts, and what is
@@ -22,23 +23,22 @@ const byAuto = "auto"
 
 // commandName sets the name on MSN, or tells it.
 func commandName(ce *commands.Event, _ *Client) error {
-	name := strings.Join(strings.Fields(ce.RawArgs), " ")
+	given := strings.Join(strings.Fields(ce.RawArgs), " ")
+	name := msn.FitName(given)
 	for _, c := range ownLogins(ce) {
 		if name == "" {
 			ce.Reply("%s: %s", cell(c.login.RemoteName), cell(cmp.Or(c.profile.name(), "the name that the account has on MSN")))
 			continue
 		}
-		kept := name
-		if name == byAuto {
-			kept = ""
-		}
-		if err := c.profile.change(ce.Ctx, func(p *database.Profile) { p.Name = kept }); err != nil {
+		if err := c.callMyself(ce.Ctx, name); err != nil {
 			return err
 		}
 	}
 	follows := ownConfig(ce).Name
 	switch {
 	case name == "":
+	case name != given:
+		ce.Reply("Your name on MSN is %s, until `$cmdprefix name auto`. It is cut, as MSN takes no more.", cell(name))
 	case name != byAuto:
 		ce.Reply("Your name on MSN is %s, until `$cmdprefix name auto`.", cell(name))
 	case follows:
@@ -47,6 +47,21 @@ func commandName(ce *commands.Event, _ *Client) error {
 		ce.Reply("Your name on MSN stays what it is now.")
 	}
 	return nil
+}
+
+// callMyself keeps a name, and announces it at once: if `auto` comes next, and follows nothing, it is what stays.
+func (c *Client) callMyself(ctx context.Context, name string) error {
+	if name == byAuto {
+		return c.profile.change(ctx, func(p *database.Profile) { p.Name = "" })
+	}
+	if s, err := c.online(); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+		defer cancel()
+		if err := c.profile.announceName(ctx, s.msn, name); err != nil {
+			return err
+		}
+	}
+	return c.profile.change(ctx, func(p *database.Profile) { p.Name = name })
 }
 
 // commandMessage sets the personal message alone, or tells it.

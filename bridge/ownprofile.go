@@ -41,8 +41,9 @@ type ownProfile struct {
 	mu     sync.Mutex
 	loaded bool
 	data   database.Profile
-	now    *face // on Matrix, as far as it is known
-	stale  bool  // it has to be read
+	called string // on MSN, in this session
+	now    *face  // on Matrix, as far as it is known
+	stale  bool   // it has to be read
 	broken id.ContentURIString
 	wake   chan struct{}
 }
@@ -232,18 +233,36 @@ func (o *ownProfile) auto(ctx context.Context) error {
 	return o.refresh(ctx)
 }
 
+// announceName has the account called something, if it is not already.
+func (o *ownProfile) announceName(ctx context.Context, client *msn.Client, name string) error {
+	o.mu.Lock()
+	same := o.called == name
+	o.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := client.SetFriendlyName(ctx, name); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.called = name
+	return nil
+}
+
 // run announces changes until ctx ends. name is what the account is called, picture what was announced already.
 func (o *ownProfile) run(ctx context.Context, client *msn.Client, name string, picture []byte) {
 	log := zerolog.Ctx(ctx)
+	o.mu.Lock()
+	o.called = name
+	o.mu.Unlock()
 	for ctx.Err() == nil {
 		if err := o.refresh(ctx); err != nil && ctx.Err() == nil {
 			log.Warn().Err(err).Msg("The profile on MSN stays as it is")
 		}
-		if want := o.name(); want != "" && want != name {
-			if err := client.SetFriendlyName(ctx, want); err != nil {
+		if want := o.name(); want != "" {
+			if err := o.announceName(ctx, client, want); err != nil {
 				log.Warn().Err(err).Msg("Failed to change the name on MSN")
-			} else {
-				name = want
 			}
 		}
 		if want := o.picture(); !slices.Equal(want, picture) {

@@ -272,6 +272,33 @@ func TestOwnMessage(t *testing.T) {
 	says("again")
 	h.command("name auto", "stays what it is")
 	h.command("name", "the name that the account has on MSN")
+	long := strings.Repeat("ü", 3000)
+	h.command("message "+long, "Your message on MSN is: ")
+	says(long)
+}
+
+// TestNameStays: a name that was given stays, if auto follows nothing, and one too long is cut and told so.
+func TestNameStays(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Profile.Name = false })
+	h.conn.quiet = time.Hour
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	management, err := h.user.GetManagementRoom(h.br.Log.WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.status(h.say(management, "name Rabbit"))
+	h.command("name auto", "stays what it is now")
+	bob.wait("the name", func(e msn.Event) bool {
+		p, ok := e.(msn.PresenceChanged)
+		return ok && p.Presence.FriendlyName == "Rabbit"
+	})
+	long := strings.Repeat("ü", 300)
+	h.command("name "+long, "It is cut, as MSN takes no more")
+	bob.wait("what fits", func(e msn.Event) bool {
+		p, ok := e.(msn.PresenceChanged)
+		return ok && p.Presence.FriendlyName == strings.Repeat("ü", 193)
+	})
 }
 
 // fakeProfile is a Matrix side with one medium and its small form.

@@ -93,9 +93,9 @@ func (a addressBook) rename(ctx context.Context, nc *notificationConn, c Contact
 // renameHere tells the notification server my name (PRP MFN).
 func (a addressBook) renameHere(ctx context.Context, nc *notificationConn, name string) error {
 	if nc.dialect.documents {
-		return nc.publishName(ctx, fitName(name))
+		return nc.publishName(ctx, FitName(name))
 	}
-	_, err := nc.edit(ctx, command("PRP", "MFN", wire.Encode(fitName(name))))
+	_, err := nc.edit(ctx, command("PRP", "MFN", wire.Encode(FitName(name))))
 	return err
 }
 

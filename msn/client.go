@@ -597,8 +597,8 @@ func (c *Client) SetPersonalMessage(ctx context.Context, p PersonalMessage) erro
 // maxName is the longest friendly name that servers take, percent-encoded, in bytes (core.md 2.4).
 const maxName = 387
 
-// fitName cuts a name at a rune so that it fits when encoded.
-func fitName(name string) string {
+// FitName cuts a name at a rune so that it fits when encoded: it is what others see of it.
+func FitName(name string) string {
 	if len(wire.Encode(name)) <= maxName {
 		return name
 	}
@@ -622,7 +622,7 @@ func (c *Client) SetFriendlyName(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.name.do(ctx, fitName(name), func(ctx context.Context, name string) error {
+	return c.name.do(ctx, FitName(name), func(ctx context.Context, name string) error {
 		if err := nc.dialect.roster.renameSelf(ctx, nc, name); err != nil {
 			return fmt.Errorf("set friendly name: %w", err)
 		}

@@ -150,12 +150,12 @@ func FuzzRosterLines(f *testing.F) {
 func TestFitName(t *testing.T) {
 	for _, unit := range []string{"a", "é", "☃", "😀", " ", "%"} {
 		long := strings.Repeat(unit, 400)
-		got := fitName(long)
+		got := FitName(long)
 		if n := len(wire.Encode(got)); n > maxName || n < maxName-12 || !strings.HasPrefix(long, got) || len(got)%len(unit) != 0 {
 			t.Errorf("%q: %d encoded bytes, %d raw", unit, n, len(got))
 		}
 	}
-	if got := fitName("Alice A"); got != "Alice A" {
+	if got := FitName("Alice A"); got != "Alice A" {
 		t.Errorf("%q", got)
 	}
 }

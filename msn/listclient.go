@@ -53,7 +53,7 @@ func (c *Client) AddContact(ctx context.Context, passport, name string) (Contact
 		return Contact{}, fmt.Errorf("add contact: %w", err)
 	}
 	if !contact.On(ForwardList) {
-		err := nc.put(ctx, ForwardList, contact, fitName(name))
+		err := nc.put(ctx, ForwardList, contact, FitName(name))
 		if errors.Is(err, ErrNotOnList) { // Escargot says so of an add that took effect (escargot.md 27)
 			nc.applied(ctx, change{kind: added, list: ForwardList, passport: contact.Passport, name: name})
 			err = nil
@@ -153,7 +153,7 @@ func (c *Client) RenameContact(ctx context.Context, passport, name string) error
 	if err != nil {
 		return fmt.Errorf("rename contact: %w", err)
 	}
-	if err := nc.dialect.roster.rename(ctx, nc, contact, fitName(name)); err != nil {
+	if err := nc.dialect.roster.rename(ctx, nc, contact, FitName(name)); err != nil {
 		return fmt.Errorf("rename %s: %w", contact.Passport, err)
 	}
 	return nil
