@@ -27,7 +27,13 @@ func (c *Connector) commands() []commands.CommandHandler {
 				if err == nil {
 					err = run(ce, client)
 				}
-				if err != nil {
+				if c, ok := ce.Ctx.Value(chosen{}).(*Client); ok {
+					client = c
+				}
+				switch {
+				case errors.Is(err, errWhich):
+					ce.Reply("%s", reason(err))
+				case err != nil:
 					ce.Reply("%s%s", whose(ce, client), reason(err))
 				}
 			},
@@ -50,24 +56,24 @@ func (c *Connector) commands() []commands.CommandHandler {
 		row("accept", "[_address_]", "Put somebody who asked on your contact list. In a chat, without address.", commandAccept),
 		row("requests", "", "List who waits for your answer.", commandRequests),
 		row("decline", "[_address_]", "Say no to somebody who asked. In a chat, without address.", commandDecline),
-		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", commandPlaces),
-		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", commandProfile),
+		row("places", "[name _name_ | sign-out _number_|all]", "List where your account is signed in, or sign other places out.", forOne(commandPlaces)),
+		row("profile", "[name _name_ | message _text_]", "Show or change what your MSN service keeps of you.", forOne(commandProfile)),
 		row("name", "[_name_ | auto]", "Set your name on MSN, until `name auto`.", commandName),
 		row("picture", "[_mxc URI_ | none | auto]", "Set your picture on MSN, in answer to an image, until `picture auto`.", commandPicture),
 		row("message", "[_text_ | none | auto]", "Set your personal message on MSN, until `message auto`.", commandMessage),
-		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", commandCircle),
+		row("circle", "list | create _name_ | accept | decline | leave", "Lasting groups (MSNP18 and later). The last three in the circle's room.", forOne(commandCircle)),
 		row("block", "[_address_]", "Be offline to somebody. In a chat, without address.", commandBlock),
 		row("unblock", "[_address_]", "Let somebody see you and write to you again. In a chat, without address.", commandUnblock),
 	}
 }
 
-// chosen is the key in a command's context of the login that it names.
+// chosen is the key in a command's context of the login that it names, or that is meant.
 type chosen struct{}
 
 // choose takes the account out of a command, "add @alice@example.com bob@example.com", or with its service, "@local/alice@example.com".
 func choose(ce *commands.Event) (*Client, error) {
 	at := 0
-	if ce.Command == "group" && len(ce.Args) > 1 && !strings.HasPrefix(ce.Args[0], "@") {
+	if verbs := []string{"group", "circle", "places"}; slices.Contains(verbs, ce.Command) && len(ce.Args) > 1 && !strings.HasPrefix(ce.Args[0], "@") {
 		at = 1 // "group add @alice@example.com Work"
 	}
 	if len(ce.Args) <= at || !strings.HasPrefix(ce.Args[at], "@") {

@@ -251,9 +251,23 @@ func oneAccount(ce *commands.Event, c *Client, whom string) (*Client, error) {
 		}
 	}
 	if len(knowing) == 1 {
+		ce.Ctx = context.WithValue(ce.Ctx, chosen{}, knowing[0])
 		return knowing[0], nil
 	}
-	return nil, fmt.Errorf("which account? You have several: put %s behind `%s`", strings.Join(names, " or "), ce.Command)
+	return nil, fmt.Errorf("%w: put %s behind `%s`", errWhich, strings.Join(names, " or "), ce.Command)
+}
+
+var errWhich = errors.New("which account? You have several")
+
+// forOne has a command ask for the account, if the user has several.
+func forOne(run func(*commands.Event, *Client) error) func(*commands.Event, *Client) error {
+	return func(ce *commands.Event, c *Client) error {
+		c, err := oneAccount(ce, c, "")
+		if err != nil {
+			return err
+		}
+		return run(ce, c)
+	}
 }
 
 // knows tells whether an address, a user ID of ours or a name is of somebody on the lists.

@@ -53,7 +53,15 @@ func TestWhichAccount(t *testing.T) {
 	h.command("group", "alice@example.com: You have no contact groups")
 	h.command("privacy", "eve@example.com: Everybody")
 	h.command("block Bob", "alice@example.com: bob@example.com is blocked")
+	h.command("unblock Bob", "alice@example.com: bob@example.com is not blocked")
 	h.command("privacy contacts", "Which account?")
+	h.command("places", "Which account?")
+	h.command("profile name Alice", "Which account?")
+	h.command("circle create Club", "Which account?")
+	h.command("circle create @eve@example.com Club", "The circle Club is made")
+	if circles := eve.current.Load().msn.Circles(); len(circles) != 1 {
+		t.Errorf("%v", circles)
+	}
 	h.command("start-chat dora@example.com", "Which account?")
 	h.command("start-chat @eve@example.com bob@example.com", "Created chat with")
 	if contact, _ := eve.current.Load().msn.Contact(bobMSN); !contact.On(msn.ForwardList) {
