@@ -142,7 +142,9 @@ func (c *Connector) Start(ctx context.Context) error {
 	if err := c.db.PrunePictures(ctx, keptPictures); err != nil {
 		return err
 	}
-	c.br.Commands = inTurns(c.br.Commands)
+	turns := inTurns(c.br.Commands)
+	turns.image = c.imageForBot
+	c.br.Commands = turns
 	provisionOn(c.br.Matrix)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
 	c.stop = stop

@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/database"
@@ -142,6 +146,41 @@ func commandPicture(ce *commands.Event, _ *Client) error {
 // errNoImage says how to name a picture.
 var errNoImage = errors.New("answer to an image with `picture`, or write `picture mxc://...`, `picture none` or `picture auto`")
 
+// imageForBot says what an image in the bot's room is good for, which bridgev2 takes for a command. What begins with a word of letters is
+// one, or nothing that has to be looked at.
+func (c *Connector) imageForBot(ctx context.Context, room id.RoomID, eventID id.EventID, body string) bool {
+	word, _, _ := strings.Cut(body, " ")
+	if !strings.ContainsFunc(word, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) }) {
+		return false
+	}
+	content, err := imageIn(ctx, c.br.Bot, room, eventID)
+	if err != nil || content == nil {
+		return false
+	}
+	answer := format.RenderMarkdown("Answer to the image with `picture`, and your contacts on MSN see it as yours.", true, false)
+	answer.MsgType = event.MsgNotice
+	if _, err := c.br.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &answer}, nil); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to answer an image")
+	}
+	return true
+}
+
+// imageIn is what an event shows; nil if it is no image.
+func imageIn(ctx context.Context, bot bridgev2.MatrixAPI, room id.RoomID, eventID id.EventID) (*event.MessageEventContent, error) {
+	evt, err := bot.GetEvent(ctx, room, eventID)
+	if err != nil {
+		return nil, err
+	}
+	if evt.Content.Parsed == nil {
+		_ = evt.Content.ParseRaw(evt.Type) // what cannot be parsed is no image
+	}
+	content := evt.Content.AsMessage()
+	if content.MsgType != event.MsgImage && evt.Type != event.EventSticker {
+		return nil, nil
+	}
+	return content, nil
+}
+
 // pictureMeant is the medium that a command is about: an mxc URI, or the image that it answers.
 func pictureMeant(ce *commands.Event, word string) (id.ContentURIString, *event.EncryptedFileInfo, error) {
 	if word != "" {
@@ -151,16 +190,12 @@ func pictureMeant(ce *commands.Event, word string) (id.ContentURIString, *event.
 		}
 		return uri, nil, nil
 	}
-	evt, err := ce.Bot.GetEvent(ce.Ctx, ce.OrigRoomID, ce.ReplyTo)
+	content, err := imageIn(ce.Ctx, ce.Bot, ce.OrigRoomID, ce.ReplyTo)
 	if err != nil {
 		return "", nil, fmt.Errorf("the message that you answered cannot be read: %w", err)
 	}
-	if evt.Content.Parsed == nil {
-		_ = evt.Content.ParseRaw(evt.Type) // what cannot be parsed is no image
-	}
-	content := evt.Content.AsMessage()
 	switch {
-	case content.MsgType != event.MsgImage && evt.Type != event.EventSticker:
+	case content == nil:
 		return "", nil, errNoImage
 	case content.File != nil:
 		return content.File.URL, content.File, nil

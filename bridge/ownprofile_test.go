@@ -173,6 +173,12 @@ func TestPictureOfAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.send(room, event.EventMessage, &event.MessageEventContent{MsgType: event.MsgImage, Body: "me.png", URL: "mxc://example.org/me"})
+	h.told("Answer to the image with `picture`")
+	h.command("me.png", "Unknown command")
+	if n := h.bot("Unknown command"); n != 1 {
+		t.Errorf("an image is a command: %d", n)
+	}
 	answer := func(content *event.MessageEventContent) *event.RelatesTo {
 		return (&event.RelatesTo{}).SetReplyTo(h.hs.put(room, alice, event.EventMessage, &event.Content{Parsed: content}))
 	}

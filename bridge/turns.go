@@ -18,6 +18,8 @@ const patience = 2 * time.Second
 // the answer is an unknown command.
 type turns struct {
 	next bridgev2.CommandProcessor
+	// image answers what is no command but an image, and tells whether it was one; nil for nothing.
+	image func(ctx context.Context, room id.RoomID, event id.EventID, body string) bool
 
 	mu    sync.Mutex
 	users map[id.UserID]chan struct{} // a full channel: somebody's turn
@@ -48,6 +50,9 @@ func (t *turns) Handle(ctx context.Context, room id.RoomID, event id.EventID, us
 		defer func() { <-turn }()
 	case <-late.C:
 	case <-ctx.Done():
+	}
+	if t.image != nil && t.image(ctx, room, event, message) {
+		return
 	}
 	t.next.Handle(ctx, room, event, user, message, replyTo)
 }
