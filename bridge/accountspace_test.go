@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
+	"github.com/matrix-msn/matrix-msn/msn/msntest"
 )
 
 // accountSpaceID is the account's space.
@@ -416,4 +417,39 @@ func TestDeleteChatOfAnotherAccount(t *testing.T) {
 		t.Error("Alice's account has lost its room")
 	}
 	h.command("start-chat local/eve@example.com bob@example.com", "Created chat with")
+}
+
+// TestInvitedByMistake invites people of MSN into rooms that are to be chats with them.
+func TestInvitedByMistake(t *testing.T) {
+	h := newHouse(t, nil)
+	h.msn.AddAccount(msntest.Account{Passport: "dora@example.com", Password: "secret"})
+	h.msn.AddAccount(msntest.Account{Passport: "a@example.com", Password: "secret", Friends: []string{"dora@example.com"}})
+	h.signedIn()
+	direct := func(passport string) id.RoomID {
+		t.Helper()
+		room, err := (&intent{hs: h.hs, user: alice}).CreateRoom(t.Context(), &mautrix.ReqCreateRoom{IsDirect: true, Invite: []id.UserID{ghostOf(passport)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := string(ghostOf(passport))
+		h.dispatch(&event.Event{
+			ID: id.EventID("$" + passport), RoomID: room, Sender: alice, Type: event.StateMember, StateKey: &key,
+			Content: event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipInvite, IsDirect: true}},
+		})
+		return room
+	}
+	direct(aliceMSN)
+	h.told("There is no chat with alice@example.com: That is your own address.")
+	h.logsIn(h.user, "eve@example.com")
+	a := h.logsIn(h.user, "a@example.com")
+	room := direct("dora@example.com")
+	h.hs.wait(t, "the chat", func() bool { return h.hs.rooms[room].name == "dora@example.com" })
+	if got, err := a.rooms.id(t.Context(), directKey(a.login.ID, serverName, "dora@example.com")); err != nil || got != room {
+		t.Errorf("the account that has the contact has the room %q (%v), want %q", got, err, room)
+	}
+	room = direct("nobody@example.com")
+	h.hs.wait(t, "nobody to leave", func() bool {
+		return h.hs.rooms[room].members[ghostOf("nobody@example.com")].Membership == event.MembershipLeave
+	})
+	h.told("There is no chat with nobody@example.com: There is no such account on this MSN service.")
 }

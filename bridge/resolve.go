@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 		return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
 	}
 	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(fmt.Errorf("%s is your own address", passport), mautrix.MInvalidParam)
+		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
 	}
 	resolved, err := c.resolved(ctx, passport)
 	if err == nil && createChat {
@@ -52,10 +53,10 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 // user has left it, or a new one.
 func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.CreateChatResponse, error) {
 	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(fmt.Errorf("%s is your own address", passport), mautrix.MInvalidParam)
+		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
 	}
 	if err := c.befriend(ctx, passport); err != nil {
-		return nil, bridgev2.WrapRespErr(errors.New(reason(err)), mautrix.MNotFound)
+		return nil, bridgev2.WrapRespErr(errors.New(strings.TrimSuffix(reason(err), ".")), mautrix.MNotFound)
 	}
 	key := directKey(c.login.ID, c.server, passport)
 	room, err := c.rooms.id(ctx, key)
@@ -128,8 +129,31 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 	if !ok || server != c.server {
 		return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
 	}
+	if !c.meant(passport) {
+		return nil, fmt.Errorf("%w: it is of another account", bridgev2.ErrResolveIdentifierTryNext)
+	}
 	c.ensureGhost(ctx, passport, "")
-	return c.startChat(ctx, passport)
+	started, err := c.startChat(ctx, passport)
+	if err != nil { // of which bridgev2 says in the room that it happened, and not why
+		c.tell(ctx, fmt.Sprintf("There is no chat with %s: %s", cell(passport), reason(err)))
+	}
+	return started, err
+}
+
+// meant tells whether a chat for which no account is named is for this one of the user's: it knows the other, or none does and it comes
+// first.
+func (c *Client) meant(passport string) bool {
+	known := func(c *Client) bool {
+		s := c.current.Load()
+		return s != nil && s.knows(passport)
+	}
+	if known(c) {
+		return true
+	}
+	return !slices.ContainsFunc(c.login.User.GetUserLogins(), func(login *bridgev2.UserLogin) bool {
+		other, ok := login.Client.(*Client)
+		return ok && other.server == c.server && (known(other) || login.ID < c.login.ID)
+	})
 }
 
 // resolved describes somebody. The ghost has all there is to tell.
