@@ -103,3 +103,37 @@ func TestRequestsByCommand(t *testing.T) {
 		t.Errorf("%d notices of what is no news", n)
 	}
 }
+
+// TestAnswersByName: who asks is answered by name, with each kind of list, and starting a chat answers nobody.
+func TestAnswersByName(t *testing.T) {
+	for _, v := range []msn.Version{msn.MSNP8, msn.MSNP11, msn.MSNP18, msn.MSNP21} {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			h.signedIn()
+			s := h.online()
+			eve := h.person("eve@example.com", msn.Online)
+			if _, err := eve.AddContact(t.Context(), aliceMSN, ""); err != nil {
+				t.Fatal(err)
+			}
+			h.room("eve@example.com")
+			h.command("start-chat eve@example.com", "direct chat with")
+			if contact, _ := s.msn.Contact("eve@example.com"); !s.asks("eve@example.com") || contact.On(msn.ForwardList) {
+				t.Errorf("starting a chat has answered: %+v", contact)
+			}
+			h.command("accept Eve", "eve@example.com is on your contact list.")
+			h.command("requests", "Nobody waits for an answer")
+			h.command("accept Eve", "There is no request of eve@example.com")
+			h.command("block bob", "bob@example.com is blocked")
+			h.command("remove bob", "bob@example.com is off your contact list")
+			h.command("start-chat bob@example.com", "Created chat with")
+			if contact, _ := s.msn.Contact(bobMSN); contact.On(msn.ForwardList) {
+				t.Errorf("Bob, who is blocked: %+v", contact)
+			}
+			h.command("add bob@example.com", "and still blocked")
+			h.inStep()
+			if n := h.bot("has you on their MSN contact list now"); n != 0 {
+				t.Errorf("%d notices of what is no news", n)
+			}
+		})
+	}
+}

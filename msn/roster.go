@@ -181,6 +181,9 @@ func (r *roster) add(c change) []Event {
 		return nil
 	}
 	before := e.contact.Lists
+	if c.list == ReverseList && r.pending && before&(ReverseList|PendingList|AllowList|BlockList) == 0 {
+		c.list = PendingList // the server says RL of who is on PL from then on (core.md 7.1)
+	}
 	e.contact.Lists |= c.list
 	if c.list == ForwardList || before == 0 || c.list == ReverseList && before&ForwardList == 0 {
 		r.describe(e, c)
@@ -213,7 +216,7 @@ func (r *roster) remove(c change) []Event {
 		return []Event{ContactChanged{e.snapshot()}}
 	}
 	e.contact.Lists &^= c.list
-	if c.list == ReverseList && !r.pending { // below MSNP10 pending follows from the reverse list
+	if c.list == ReverseList { // who has me no more asks no more
 		e.contact.Lists &^= PendingList
 	}
 	if c.list == ForwardList {

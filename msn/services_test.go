@@ -202,3 +202,44 @@ func TestRoamingProfile(t *testing.T) {
 
 // tinyPNG is a picture of one pixel.
 var tinyPNG = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82")
+
+// TestOpenRequests lists who asks while I am signed in, until they think better of it or I decide.
+func TestOpenRequests(t *testing.T) {
+	everyVersion(t, func(t *testing.T, v msn.Version) {
+		if v >= msn.MSNP13 { // there the book is read anew: TestAddressBookRequests
+			return
+		}
+		s := house(t, nil)
+		a, d := signIn(t, s, alice, v), signIn(t, s, dave, v)
+		asks := func(when string, want int) {
+			t.Helper()
+			d.check("ping", d.Ping(t.Context()))
+			if got := d.Requests(); len(got) != want {
+				t.Errorf("%s: %+v", when, got)
+			}
+		}
+		add := func() {
+			t.Helper()
+			_, err := a.AddContact(t.Context(), dave, "")
+			a.check("add", err)
+		}
+		add()
+		asks("asked", 1)
+		a.check("remove", a.RemoveContact(t.Context(), dave))
+		asks("taken back", 0)
+		add()
+		asks("asked again", 1)
+		if err := d.Decline(t.Context(), alice); v >= msn.MSNP10 && err != nil || v < msn.MSNP10 && !errors.Is(err, msn.ErrUnsupported) {
+			t.Errorf("decline: %v", err)
+		}
+		if v >= msn.MSNP10 {
+			asks("declined", 0)
+		}
+		_, err := d.AddContact(t.Context(), alice, "")
+		d.check("accept", err)
+		asks("accepted", 0)
+		if c, _ := d.Contact(alice); !c.On(msn.ForwardList | msn.AllowList | msn.ReverseList) {
+			t.Errorf("alice is %+v", c)
+		}
+	})
+}
