@@ -1,6 +1,9 @@
 package bridge
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"maunium.net/go/mautrix/event"
@@ -160,4 +163,29 @@ func TestInvitingIntoAChatStartsAConference(t *testing.T) {
 	h.status(h.say(room, "there she is"))
 	bob.reads("there she is")
 	carol.reads("there she is")
+}
+
+// TestInvitingAnOlderVersion: who is online and cannot come to a conversation of MSNP21 is not told to be offline.
+func TestInvitingAnOlderVersion(t *testing.T) {
+	h := newHouse(t, speaking(msn.MSNP21))
+	h.personWith(bobMSN, msn.Online, msn.MSNP21)
+	h.personWith(carolMSN, msn.Online, msn.MSNP15)
+	h.signedIn()
+	chat := h.room(bobMSN)
+	key := string(ghostOf(carolMSN))
+	h.dispatch(&event.Event{
+		ID: "$carol", RoomID: chat, Sender: alice, Type: event.StateMember, StateKey: &key,
+		Content: event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipInvite}},
+	})
+	if got := h.status("$carol").Message; !strings.Contains(got, "too old for the conversations of MSNP21") {
+		t.Errorf("%q", got)
+	}
+	h.hs.wait(t, "the room of a conversation without Carol to go", func() bool {
+		return !slices.ContainsFunc(slices.Collect(maps.Values(h.hs.rooms)), func(r *room) bool { return !r.direct && !r.space && len(r.members) > 2 })
+	})
+	h.hs.mu.Lock()
+	defer h.hs.mu.Unlock()
+	if m := h.hs.rooms[chat].members[ghostOf(carolMSN)]; m.Membership != event.MembershipLeave {
+		t.Errorf("the invitation: %+v", m)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -270,6 +271,12 @@ func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bri
 		return err
 	}
 	conv, err := s.msn.Invite(ctx, to, passport)
+	if err == nil && s.msn.TalksInGroups() && !slices.Contains(conv.Participants, passport) { // the other one of the room came
+		err = fmt.Errorf("invite %s: %w", passport, msn.ErrContactOffline)
+		if dropErr := s.drop(ctx, conv); dropErr != nil {
+			zerolog.Ctx(ctx).Warn().Err(dropErr).Msg("Failed to leave a conversation to which the invited one did not come")
+		}
+	}
 	_, id, conference := parseConference(portal.ID)
 	if conference && err == nil {
 		return c.conferences.sentOver(ctx, id, conv)
@@ -285,6 +292,16 @@ func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bri
 		return refusal("they are online, but with a program that is too old for the conversations of MSNP21: the administrator can pin MSNP18 (`version` of the server)")
 	}
 	return err
+}
+
+// drop leaves a conversation of several and takes its room away.
+func (s *session) drop(ctx context.Context, conv msn.Conversation) error {
+	conf, err := s.conferences.of(ctx, conv)
+	if err != nil {
+		return err
+	}
+	s.deleteRoom(ctx, conferenceKey(s.login.ID, s.server, conf.ID))
+	return errors.Join(s.msn.Leave(ctx, conv), s.conferences.remove(ctx, conf.ID))
 }
 
 // leave closes the switchboard of a room.
@@ -346,18 +363,26 @@ func (c *Client) deleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat)
 	} else if err := c.leave(ctx, msg.Portal.ID); err != nil && !errors.Is(err, errNoConference) {
 		return err
 	}
-	c.rooms.forget(msg.Portal.PortalKey)
-	c.unlist(ctx, msg.Portal.PortalKey)
 	if msg.Event == nil { // by command, after which bridgev2 does not delete the room
-		c.login.QueueRemoteEvent(&simplevent.ChatDelete{OnlyForMe: true, EventMeta: simplevent.EventMeta{
-			Type: bridgev2.RemoteEventChatDelete, PortalKey: msg.Portal.PortalKey,
-			PostHandleFunc: func(context.Context, *bridgev2.Portal) { c.rooms.forget(msg.Portal.PortalKey) },
-		}})
+		c.deleteRoom(ctx, msg.Portal.PortalKey)
+	} else {
+		c.rooms.forget(msg.Portal.PortalKey)
+		c.unlist(ctx, msg.Portal.PortalKey)
 	}
 	if _, id, ok := parseConference(msg.Portal.ID); ok {
 		return c.conferences.remove(ctx, id)
 	}
 	return nil
+}
+
+// deleteRoom has bridgev2 delete a room.
+func (c *Client) deleteRoom(ctx context.Context, key networkid.PortalKey) {
+	c.rooms.forget(key)
+	c.unlist(ctx, key)
+	c.login.QueueRemoteEvent(&simplevent.ChatDelete{OnlyForMe: true, EventMeta: simplevent.EventMeta{
+		Type: bridgev2.RemoteEventChatDelete, PortalKey: key,
+		PostHandleFunc: func(context.Context, *bridgev2.Portal) { c.rooms.forget(key) },
+	}})
 }
 
 // HandleMatrixAcceptMessageRequest adds who asked to the contact list.
