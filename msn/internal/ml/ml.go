@@ -241,7 +241,7 @@ type reader struct {
 	domain string
 }
 
-// contact reads <c n= l= t= f=>.
+// contact reads <c n= l= t= f=>. An entry without a name before its domain is nobody's.
 func (r *reader) contact(t xml.StartElement) (Contact, bool) {
 	c := Contact{Network: number(attr(t, "t")), Account: strings.ToLower(attr(t, "n")), Lists: number(attr(t, "l"))}
 	if c.Account == "" {
@@ -251,6 +251,9 @@ func (r *reader) contact(t xml.StartElement) (Contact, bool) {
 		c.Account += "@" + strings.ToLower(r.domain)
 	} else if strings.HasPrefix(c.Account, "tel:") {
 		c.Network = Phone
+	}
+	if strings.LastIndexByte(c.Account, '@') == 0 {
+		return c, false
 	}
 	if c.Network == 0 {
 		c.Network = 1

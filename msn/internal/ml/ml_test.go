@@ -79,6 +79,7 @@ func TestRead(t *testing.T) {
 		{`<ml><d n="example.com"><c n="bob" t="1"><s l="3" n="IM"/><s l="1" n="PE"/></c></d></ml>`, []Contact{{1, "bob@example.com", 3, ""}}, false},
 		{`<ml><d n="example.com"><c n="bob" f="100%"/></d></ml>`, []Contact{{1, "bob@example.com", 0, "100%"}}, false},
 		{`<ml><d n="example.com"><c n="bob" l="x" t="-1"/><c/></d>`, []Contact{{1, "bob@example.com", 0, ""}}, true},
+		{`<ml><d n="example.com"><c n="" t="1"/></d><t><c n="@"/><c n="@x" t="4"/></t></ml>`, nil, false},
 		{"", nil, false},
 		{strings.Repeat("<d>", 20), nil, true},
 	}
@@ -107,6 +108,7 @@ func TestOthers(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`<ml l="1"><d n="example.com"><c n="bob" l="3" t="1"/></d><t><c n="tel:+1" l="1"/></t></ml>`))
 	f.Add([]byte(`<ml><d n="a"><c n="b" t="1"><s l="3" n="IM"/></c></d>`))
+	f.Add([]byte(`<ml><d n="a"><c n="b"/></d><t><c n="@"/><c n="@a" t="4"/></t></ml>`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		all, err := Read(payload)
 		if err != nil {
