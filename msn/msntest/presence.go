@@ -154,10 +154,17 @@ func (s *Server) presenceOf(a *account, changed bool) {
 	s.presenceInCircles(a, changed)
 }
 
-// eachWatcher goes through the sessions of those who have an account on FL.
+// eachWatcher goes through the sessions of those who have an account on FL: whom it knows of, and those whose first ADL has told it
+// nothing.
 func (s *Server) eachWatcher(a *account, do func(n *session)) {
+	knows := func(e *entry) bool { return e != nil && e.lists&(msn.ReverseList|msn.PendingList) != 0 }
+	for _, n := range s.listeners[a.passport] {
+		if n.account != a && !knows(a.entries[n.account.passport]) {
+			do(n)
+		}
+	}
 	for _, e := range a.order {
-		if e.lists&(msn.ReverseList|msn.PendingList) == 0 {
+		if !knows(e) {
 			continue
 		}
 		if other := s.accounts[e.passport]; other != nil {

@@ -11,6 +11,7 @@ import (
 // otherwise: the last word wins.
 type said struct {
 	forward bool     // on FL
+	told    bool     // the other heard of that: the first ADL, which repeats what is kept, tells nobody
 	role    msn.List // AL, BL or neither
 	word    int      // which of the account's words that was, 0 if the session has said nothing of AL and BL
 }
@@ -20,6 +21,9 @@ const roles = msn.AllowList | msn.BlockList
 
 // hold notes what a session has said of somebody, if there is anything.
 func (n *session) hold(address string, w said) {
+	if was := n.lists[address].forward; was != w.forward {
+		n.conn.srv.listen(n, address, w.forward)
+	}
 	if w.forward || w.word != 0 {
 		n.lists[address] = w
 	} else {
@@ -27,11 +31,12 @@ func (n *session) hold(address string, w said) {
 	}
 }
 
-// enlist puts somebody on the session's lists, with all that follows. Of AL and BL, whichever came last holds.
-func (n *session) enlist(address string, bits msn.List) {
+// enlist puts somebody on the session's lists, with all that follows. Of AL and BL, whichever came last holds. An initial ADL changes
+// nobody else's lists (services.md, sections 9.1 and 18).
+func (n *session) enlist(address string, bits msn.List, initial bool) {
 	s, a, w := n.conn.srv, n.account, n.lists[address]
 	added := bits&msn.ForwardList != 0 && !w.forward
-	w.forward = w.forward || added
+	w.forward, w.told = w.forward || added, w.told || added && !initial
 	if added && address != a.passport {
 		n.listedForward++
 	}
@@ -44,7 +49,7 @@ func (n *session) enlist(address string, bits msn.List) {
 	if other == nil || other == a {
 		return
 	}
-	if added {
+	if added && !initial {
 		s.mirrorAdded(a, other, msn.ForwardList)
 	}
 	if bits&roles != 0 {
@@ -55,8 +60,9 @@ func (n *session) enlist(address string, bits msn.List) {
 // unlist takes somebody off the session's lists, with all that follows.
 func (n *session) unlist(address string, bits msn.List) {
 	s, a, w := n.conn.srv, n.account, n.lists[address]
+	told := w.told
 	removed := bits&msn.ForwardList != 0 && n.unforward(address)
-	w.forward = n.lists[address].forward
+	w.forward, w.told = n.lists[address].forward, n.lists[address].told
 	role := bits & a.standing(address)
 	if role != 0 {
 		a.words++
@@ -67,7 +73,7 @@ func (n *session) unlist(address string, bits msn.List) {
 	if other == nil || other == a {
 		return
 	}
-	if removed && !a.forwards(address) {
+	if removed && told && !a.forwards(address) {
 		s.mirrorRemoved(a, other, msn.ForwardList)
 	}
 	if role != 0 {
@@ -81,7 +87,7 @@ func (n *session) unforward(address string) bool {
 	if !w.forward {
 		return false
 	}
-	w.forward = false
+	w.forward, w.told = false, false
 	n.hold(address, w)
 	if address != n.account.passport {
 		n.listedForward--
@@ -94,9 +100,24 @@ func (n *session) unforward(address string) bool {
 func (n *session) dropLists() {
 	s, a := n.conn.srv, n.account
 	for _, address := range slices.Sorted(maps.Keys(n.lists)) {
-		if other := s.accounts[address]; n.lists[address].forward && other != nil && other != a && !a.forwards(address) {
+		if other := s.accounts[address]; n.lists[address].told && other != nil && other != a && !a.forwards(address) {
 			s.mirrorRemoved(a, other, msn.ForwardList)
 		}
+		if n.lists[address].forward {
+			s.listen(n, address, false)
+		}
+	}
+}
+
+// listen notes that a session has put somebody on its FL, or off it.
+func (s *Server) listen(n *session, address string, on bool) {
+	if on {
+		s.listeners[address] = append(s.listeners[address], n)
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(s.listeners[address]), func(other *session) bool { return other == n })
+	if s.listeners[address] = left; len(left) == 0 {
+		delete(s.listeners, address)
 	}
 }
 

@@ -77,6 +77,22 @@ func TestAddedInSession(t *testing.T) {
 	}
 }
 
+// TestInitialList is a first ADL that names somebody of whom the address book knows nothing: neither it nor what takes it back changes the
+// other's lists.
+func TestInitialList(t *testing.T) {
+	s := New(t, fixture())
+	p := play(t, s, "")
+	p.appears("carol")
+	p.play("dave signs in MSNP15\ndave lists carol=3\ndave C: CHG 6 NLN 0\ndave S: CHG 6 NLN 0\ndave S: ILN 6 NLN carol@example.com 1 Carol 0\n" +
+		"dave S: MSG Hotmail Hotmail #\ndave S: CHL 0 *")
+	p.said("dave", "RML", "7", "carol", "1")
+	p.said("dave", "ADL", "8", "alice", "3")
+	p.play("dave C: OUT\ndave closed\ncarol C: PNG\ncarol S: QNG 50")
+	if a := s.Account("carol@example.com"); a.On("dave@example.com", msn.PendingList) || a.On("dave@example.com", msn.ReverseList) {
+		t.Errorf("dave is on her lists: %+v", a.Contacts)
+	}
+}
+
 // TestLastWord is the address book and several sessions speaking of the same person in turn.
 func TestLastWord(t *testing.T) {
 	s := New(t, fixture())

@@ -25,6 +25,7 @@ type Server struct {
 
 	mu           sync.Mutex
 	accounts     map[string]*account
+	listeners    map[string][]*session // who has somebody on their FL by ADL
 	conns        map[*conn]struct{}
 	switchboards map[string]*switchboard
 	cookies      map[string]*cookie
@@ -61,7 +62,7 @@ func Start(cfg Config) (*Server, error) {
 		cfg: cfg, quirks: cfg.Quirks.withDefaults(), now: cfg.Clock, done: make(chan struct{}),
 		accounts: map[string]*account{}, conns: map[*conn]struct{}{}, switchboards: map[string]*switchboard{},
 		cookies: map[string]*cookie{}, tickets: map[string]ticket{}, gateways: map[string]*gatewaySession{},
-		circles: map[string]*circle{}, parties: map[string]*party{},
+		circles: map[string]*circle{}, parties: map[string]*party{}, listeners: map[string][]*session{},
 		change: make(chan struct{}), faults: cfg.Faults,
 	}
 	if s.now == nil {

@@ -283,7 +283,7 @@ func (n *session) takeLists(doc listDocument) map[int][]listed {
 			offenders[code] = append(offenders[code], item)
 			continue
 		}
-		n.enlist(item.address, msn.List(item.bits))
+		n.enlist(item.address, msn.List(item.bits), doc.initial)
 	}
 	return offenders
 }
