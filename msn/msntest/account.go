@@ -69,6 +69,8 @@ type group struct {
 	number int
 	guid   string
 	name   string
+
+	favorite bool // kept for clients that ask (services.md, section 8.8)
 }
 
 // otherContacts is the name of group 0, which always exists (core.md 7.2).

@@ -25,8 +25,10 @@ func (s *Server) handler() http.Handler {
 		"/etc/msgrconfig":         s.clientConfig,
 
 		"/rst.srf":                              s.rst(&firstRST),
+		"/pp800/rst.srf":                        s.rst(&firstRST),
 		"/pp900/rst.srf":                        s.rst(&firstRST),
 		"/rst2.srf":                             s.rst(&secondRST),
+		"/pp800/rst2.srf":                       s.rst(&secondRST),
 		"/pp900/rst2.srf":                       s.rst(&secondRST),
 		"/abservice/abservice.asmx":             s.serve(s.abch(bookActions)),
 		"/abservice/sharingservice.asmx":        s.serve(s.abch(sharingActions)),

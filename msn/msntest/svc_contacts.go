@@ -20,7 +20,7 @@ func abFindAll(c *call) *fault {
 	w.raw("<groups>")
 	c.told(w, "group/", c.s.groupItems(c.visitor.account), since)
 	w.raw("</groups><contacts>")
-	c.told(w, "contact/", c.s.contactItems(c.visitor.account, false), since)
+	c.told(w, "plain/", c.s.contactItems(c.visitor.account, false), since)
 	w.raw("</contacts>")
 	c.bookEnd("ab")
 	return c.finish(true)
@@ -69,23 +69,28 @@ func (c *call) bookEnd(name string) {
 func (s *Server) groupItems(a *account) []bookItem {
 	var all []bookItem
 	for _, g := range a.groups {
-		id, name := g.guid, g.name
+		id, name, favorite := g.guid, g.name, g.favorite
 		all = append(all, bookItem{"group/" + id, func(w *answer, changed time.Time, deleted bool) {
 			w.raw("<Group>").leaf("groupId", id).raw("<groupInfo>")
 			writeNotes(w, "annotations", "MSN.IM.Display", "1")
-			w.leaves("groupType", groupKind, "name", name, "IsNotMobileVisible", "false", "IsPrivate", "false", "IsFavorite", "false").
+			w.leaves("groupType", groupKind, "name", name, "IsNotMobileVisible", "false", "IsPrivate", "false", "IsFavorite", word(favorite)).
 				raw("</groupInfo>").leaves("propertiesChanged", "", "fDeleted", word(deleted), "lastChange", bookTime(changed)).raw("</Group>")
 		}})
 	}
 	return all
 }
 
-// contactItems are Me and the contacts. networks says whether to tell of their networks (MSNP18+).
+// contactItems are Me and the contacts. networks says whether to tell of their networks (MSNP18+); with them they are items of another
+// kind, so that changes are told apart for who asks for the one and who asks for the other.
 func (s *Server) contactItems(a *account, networks bool) []bookItem {
-	all := []bookItem{{"contact/Me", func(w *answer, changed time.Time, deleted bool) { s.writeMe(w, a, changed) }}}
+	kind := "plain/"
+	if networks {
+		kind = "contact/"
+	}
+	all := []bookItem{{kind + "Me", func(w *answer, changed time.Time, deleted bool) { s.writeMe(w, a, changed) }}}
 	for _, p := range a.people() {
 		id, name, network, groups := s.contactID(a, p.passport), p.passport, p.network(s), p.groups(a)
-		all = append(all, bookItem{"contact/" + id, func(w *answer, changed time.Time, deleted bool) {
+		all = append(all, bookItem{kind + id, func(w *answer, changed time.Time, deleted bool) {
 			w.raw("<Contact>").leaf("contactId", id).raw("<contactInfo>")
 			if deleted {
 				w.leaf("contactType", "Regular").leaf("passportName", name)
@@ -192,7 +197,7 @@ func (s *Server) writePerson(w *answer, a *account, p person, network int, group
 	w.leaves("passportName", passport, "IsPassportNameHidden", "false", "displayName", name, "puid", "0", "CID", cid)
 	writeFields(w, book, "comment", "")
 	w.leaves("isMobileIMEnabled", "false", "isMessengerUser", word(p.entry != nil))
-	writeFields(w, book, "isFavorite", "false")
+	writeFields(w, book, "isFavorite", word(slices.ContainsFunc(groups, func(g *group) bool { return g.favorite })))
 	w.leaves("isSmtp", "false")
 	writeFields(w, book, "hasSpace", "false", "birthdate", noTime, "primaryEmailType", "ContactEmailPersonal")
 	w.leaves("PrimaryLocation", "ContactLocationPersonal", "PrimaryPhone", "ContactPhonePersonal", "IsPrivate", "false")

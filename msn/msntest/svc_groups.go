@@ -38,6 +38,7 @@ func abGroupAdd(c *call) *fault {
 		return refusal("RequestLimitReached", "There are too many groups")
 	}
 	g := a.addGroup(strings.ToValidUTF8(name, "\uFFFD"))
+	g.favorite = c.do.yes("groupInfo/GroupInfo/IsFavorite")
 	c.edited()
 	return c.result("guid", g.guid)
 }
@@ -54,8 +55,11 @@ func abGroupUpdate(c *call) *fault {
 		if g == nil {
 			return noSuchGroup()
 		}
+		if one.has("groupInfo/IsFavorite") {
+			g.favorite = one.yes("groupInfo/IsFavorite")
+		}
 		if !one.has("groupInfo/name") {
-			continue // a favourite, which is nothing to us
+			continue
 		}
 		name := one.get("groupInfo/name")
 		if f := c.checkGroupName(name, g); f != nil {

@@ -46,6 +46,8 @@ func TestRST(t *testing.T) {
 	for _, form := range []struct{ path, golden, request string }{
 		{"//RST.srf", "rst.xml", rstRequest("Alice@example.com", "secret")},
 		{"/RST2.srf", "rst2.xml", rst2Request("alice@example.com", "secret")},
+		{"/pp800/RST.srf", "rst.xml", rstRequest("alice@example.com", "secret")},
+		{"/pp900/RST2.srf", "rst2.xml", rst2Request("alice@example.com", "secret")},
 	} {
 		status, text := postSOAP(t, s.HTTPURL()+form.path, "", form.request, nil)
 		if status != 200 {

@@ -125,6 +125,11 @@ func TestDeltas(t *testing.T) {
 @200
 ` + findMore + "@200\n = <contactId>{bobid}</contactId><contactInfo><contactType>Regular</contactType><passportName>bob@example.com</passportName></contactInfo>" +
 		"<propertiesChanged></propertiesChanged><fDeleted>true</fDeleted>\n" + last + findMore + nothing)
+	// who asks for the one form does not change what the other has to tell
+	all := " ? <ab>.*<lastChange>([^<]*)</lastChange>.*</ab> last\n"
+	w.playWeb(findAll + "@200\n = carol@example.com\n" + all)
+	plain := "@alice book ABFindAll\n > <deltasOnly>true</deltasOnly><lastChange>{last}</lastChange>\n@200\n = <groups></groups><contacts></contacts>\n" + all
+	w.playWeb(plain + findMore + nothing + plain)
 	// memberships, and circles
 	const members = "@alice sharing FindMembership\n > <deltasOnly>true</deltasOnly><lastChange>{last}</lastChange>\n@200\n"
 	w.playWeb("@alice sharing FindMembership\n@200\n = carol@example.com\n ? <Deleted>false</Deleted></Service>()x? nothing\n ? <LastChange>([^<]*)</LastChange><Deleted>false</Deleted></Service> last\n" +
