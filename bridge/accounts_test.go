@@ -124,6 +124,47 @@ func TestReconnectLeavesTheOthers(t *testing.T) {
 	}
 }
 
+// TestHandedOver: who logs in to an account that another Matrix user has logged out of gets rooms of their own, and the other keeps theirs.
+func TestHandedOver(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	old := h.direct(alice, bobMSN)
+	h.command("group add Family", "is made")
+	h.command("group put bob@example.com Family", "is in Family")
+	family := h.space("Family", old)
+	h.client().login.Logout(h.br.Log.WithContext(t.Context()))
+
+	const carl = id.UserID("@carl:" + domain)
+	user, err := h.br.GetUserByMXID(h.br.Log.WithContext(t.Context()), carl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.logsIn(user, aliceMSN)
+	his := h.direct(carl, bobMSN, old)
+	h.hs.wait(t, "the end of the bridge in the old rooms", func() bool {
+		for _, room := range []id.RoomID{old, family} {
+			for member, content := range h.hs.rooms[room].members {
+				if content.Membership.IsInviteOrJoin() != (member == alice) {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	bob.writes(msn.With(aliceMSN), "for Carl")
+	h.heard(his, ghostOf(bobMSN), "for Carl")
+	h.hs.wait(t, "his space of the group", func() bool {
+		for room, r := range h.hs.rooms {
+			if r.space && r.name == "Family" && room != family && r.members[carl] != nil {
+				_, in := r.children[his]
+				return in
+			}
+		}
+		return false
+	})
+}
+
 // TestMatrixUsersAsContacts has two Matrix users who are each other's contacts on MSN: everything crosses once, and nobody hears an echo.
 func TestMatrixUsersAsContacts(t *testing.T) {
 	h := newHouse(t, nil)

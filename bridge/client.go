@@ -152,7 +152,8 @@ func (c *Client) Disconnect() {
 func (c *Client) LogoutRemote(ctx context.Context) {
 	c.Disconnect()
 	c.meta().setPassword("")
-	if err := c.conn.db.DeleteLogin(ctx, string(c.login.ID)); err != nil {
+	err := errors.Join(c.conn.db.PutOwner(ctx, string(c.login.ID), c.login.UserMXID), c.conn.db.DeleteLogin(ctx, string(c.login.ID)))
+	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget what was remembered of a login")
 	}
 }

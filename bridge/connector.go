@@ -58,6 +58,7 @@ type Connector struct {
 	inviteHints   spacing[id.RoomID]
 
 	tasks sync.WaitGroup
+	life  context.Context // from Start to Stop
 	stop  context.CancelFunc
 }
 
@@ -147,7 +148,7 @@ func (c *Connector) Start(ctx context.Context) error {
 	c.br.Commands = turns
 	provisionOn(c.br.Matrix)
 	running, stop := context.WithCancel(c.br.Log.WithContext(context.WithoutCancel(ctx)))
-	c.stop = stop
+	c.life, c.stop = running, stop
 	c.tasks.Go(func() { c.health.run(running) })
 	if listen := c.Config.Metrics.Listen; listen != "" {
 		serve, err := c.metrics.serve(running, listen)

@@ -491,8 +491,19 @@ func (i *intent) EnsureInvited(_ context.Context, roomID id.RoomID, user id.User
 
 func (i *intent) MarkRead(context.Context, id.RoomID, id.EventID, time.Time) error { return nil }
 
-func (i *intent) DeleteRoom(_ context.Context, roomID id.RoomID, _ bool) error {
-	i.hs.change(func() { delete(i.hs.rooms, roomID) })
+func (i *intent) DeleteRoom(_ context.Context, roomID id.RoomID, puppetsOnly bool) error {
+	i.hs.change(func() {
+		r := i.hs.rooms[roomID]
+		if r == nil || !puppetsOnly {
+			delete(i.hs.rooms, roomID)
+			return
+		}
+		for member, content := range r.members {
+			if _, ghost := i.hs.ParseGhostMXID(member); ghost || member == i.user {
+				content.Membership = event.MembershipLeave
+			}
+		}
+	})
 	return nil
 }
 

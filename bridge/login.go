@@ -137,6 +137,9 @@ func (p *passwordLogin) SubmitUserInput(ctx context.Context, input map[string]st
 	if err != nil {
 		return nil, err
 	}
+	if err := p.c.handOver(ctx, id, p.user.MXID); err != nil {
+		return nil, err
+	}
 	login, err := p.user.NewLogin(ctx, &bridgedb.UserLogin{
 		ID: id, RemoteName: p.c.remoteName(server, address),
 		RemoteProfile: status.RemoteProfile{Email: address, Name: name},

@@ -137,7 +137,7 @@ func TestPostgreSQL(t *testing.T) {
 			t.Errorf("%s: %v\n%s", file, err, got)
 		}
 	}
-	if len(upgrades.Table) != 4 {
+	if len(upgrades.Table) != 5 {
 		t.Errorf("%d upgrades", len(upgrades.Table))
 	}
 }

@@ -1,4 +1,4 @@
--- v0 -> v4 (compatible with v1+): Latest revision
+-- v0 -> v5 (compatible with v1+): Latest revision
 CREATE TABLE msn_conference (
     login    TEXT   NOT NULL,
     id       TEXT   NOT NULL,
@@ -70,4 +70,9 @@ CREATE TABLE msn_nickname (
     passport TEXT NOT NULL,
     name     TEXT NOT NULL,
     PRIMARY KEY (login, passport)
+);
+
+CREATE TABLE msn_owner (
+    login TEXT NOT NULL PRIMARY KEY,
+    mxid  TEXT NOT NULL
 );
