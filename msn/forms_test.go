@@ -16,8 +16,8 @@ func TestDialects(t *testing.T) {
 	var b strings.Builder
 	for _, v := range append(Versions(), MSNP24) {
 		d := dialectOf(v)
-		fmt.Fprintf(&b, "%s auth=%T roster=%v cvr=%d presence=%d challenge=%d name=%t groups=%t pending=%t psm=%d offline=%d chunks=%t signals=%t networks=%t endpoints=%t chat=%T sdg=%d circles=%t documents=%t tickets=%v %s/%s %s %#x\n",
-			v, d.auth, d.roster, d.cvr, d.presence, d.challenge, d.nameInSignIn, d.groups, d.pending,
+		fmt.Fprintf(&b, "%s auth=%T roster=%v cvr=%d presence=%d challenge=%d name=%t groups=%t pending=%t reverse=%t psm=%d offline=%d chunks=%t signals=%t networks=%t endpoints=%t chat=%T sdg=%d circles=%t documents=%t tickets=%v %s/%s %s %#x\n",
+			v, d.auth, d.roster, d.cvr, d.presence, d.challenge, d.nameInSignIn, d.groups, d.pending, d.reverse,
 			d.personal, d.offline, d.chunks, d.signals, d.networks, d.endpoints, d.chat, d.sdg, d.circles, d.documents, d.tickets, d.clientName, d.clientVersion, d.productID, d.capabilities)
 	}
 	path := filepath.Join("testdata", "dialects.golden")

@@ -130,7 +130,9 @@ func (nc *notificationConn) settle(ctx context.Context, contact Contact) error {
 		return nil
 	}
 	var refused *ProtocolError
-	if err := nc.put(ctx, ReverseList, contact, ""); err != nil && !errors.As(err, &refused) {
+	if !nc.dialect.reverse {
+		nc.applied(ctx, change{kind: added, list: ReverseList, passport: contact.Passport})
+	} else if err := nc.put(ctx, ReverseList, contact, ""); err != nil && !errors.As(err, &refused) {
 		return err
 	}
 	if err := nc.take(ctx, PendingList, contact); err != nil && !errors.As(err, &refused) {

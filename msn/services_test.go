@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/matrix-msn/matrix-msn/msn"
+	"github.com/matrix-msn/matrix-msn/msn/msntest"
 )
 
 // booked runs a test for every version that has an address book.
@@ -209,7 +210,7 @@ func TestOpenRequests(t *testing.T) {
 		if v >= msn.MSNP13 { // there the book is read anew: TestAddressBookRequests
 			return
 		}
-		s := house(t, nil)
+		s := house(t, func(c *msntest.Config) { c.Quirks.StrictReverse = true })
 		a, d := signIn(t, s, alice, v), signIn(t, s, dave, v)
 		asks := func(when string, want int) {
 			t.Helper()

@@ -85,6 +85,7 @@ type dialect struct {
 	nameInSignIn bool // USR OK tells the own name (later it comes with PRP MFN)
 	groups       bool // contact groups exist
 	pending      bool // the pending list exists
+	reverse      bool // who has been on it is put on the reverse list; MSNP10 leaves that to the server (docs/interop.md)
 	chunks       bool // messages may be cut into chunks
 	signals      bool // UUN and UBN
 	networks     bool // people of other networks: UUM, UBM, FQY
@@ -133,6 +134,7 @@ var changelog = []struct {
 		d.capabilities, d.clientVersion = 0x30000000, "6.1.0211"
 	}},
 	{MSNP11, func(d *dialect) {
+		d.reverse = true
 		d.challenge, d.personal, d.offline = challengeNew, personalData, offlineStore
 		d.tickets = []TicketSource{RSTTicket, NexusTicket, RST2Ticket} // a nexus ticket opens no services
 		d.capabilities, d.clientVersion, d.productID = 0x40000020, "7.0.0813", "PROD0090YUAUV{2B"

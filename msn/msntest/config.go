@@ -123,6 +123,8 @@ type Quirks struct {
 	// and a document that makes no sense ends the connection; FQY takes one address and calls every network MSN's. Otherwise
 	// they hold for the session alone, or until the address book services say otherwise, which change the lists that are kept.
 	ListsByADL bool
+	// StrictReverse closes the connection after ADC RL: always in MSNP10, and later for somebody who does not ask.
+	StrictReverse bool
 	// LooseProof accepts USR SSO S of MSNP15 without proof of the ticket's secret, does not answer it in MSNP16+, and refuses a
 	// wrong ticket for circles with 911 instead of 935, without closing.
 	LooseProof bool
@@ -203,7 +205,7 @@ type Quirks struct {
 func EscargotQuirks() Quirks {
 	return Quirks{
 		NoChallenge: true, LenientChallenge: true, IgnoreUnknown: true, AcceptAll: true, EmptyObject: true, BareTickets: true,
-		HexSessions: true, OwnSignIn: true, BrittleLines: true, OwnLines: true, LaxCommands: true, KeepGateway: true, ListsByADL: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
+		HexSessions: true, OwnSignIn: true, BrittleLines: true, OwnLines: true, LaxCommands: true, KeepGateway: true, ListsByADL: true, StrictReverse: true, LooseProof: true, KeptMessages: true, OwnMarkup: true,
 		BarePlaces: true, EarlyNotices: true, TwiceInRoster: true, StrictOffline: true, SwitchboardIdle: -1, TicketLife: 30 * time.Second,
 		RSTLife: 24 * time.Hour, SharedTicket: true, LooseBook: true, NoDeltas: true, LooseOffline: true, ReadyProfile: true, OfflinePerMinute: -1,
 	}

@@ -38,6 +38,8 @@ func TestEscargot(t *testing.T) {
 	})
 	t.Run("lists", func(t *testing.T) {
 		s := New(t, cfg)
+		play(t, s, "alice signs in MSNP10\nalice C: ADC 5 RL N=carol@example.com\nalice closed\n"+
+			"alice signs in MSNP12\nalice C: ADC 6 RL N=dave@example.com\nalice S: ADC 6 RL N=dave@example.com\nalice C: ADC 7 RL N=mallory@example.com\nalice closed")
 		// 24: what the first ADL says is ignored, everybody on the stored lists is shown, even before it; 32: objects; 10: no CHL
 		p := play(t, s, "bob signs in MSNP15\nbob C: CHG 5 NLN 0\nbob S: CHG 5 NLN 0\nbob S: MSG Hotmail Hotmail #\nalice signs in MSNP15\nalice C: CHG 5 NLN 0\nalice S: CHG 5 NLN 0\n"+
 			"alice S: ILN 5 NLN bob@example.com 1 Bob 0 %3Cmsnobj%2F%3E\nalice S: MSG Hotmail Hotmail #\nbob S: NLN NLN alice@example.com 1 Alice%20A 0 %3Cmsnobj%2F%3E\n"+

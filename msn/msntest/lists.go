@@ -174,6 +174,10 @@ func addContact(n *session, cmd wire.Command) {
 
 // acceptPending does ADC RL, with which a client moves somebody out of PL (core.md 7.1).
 func (n *session) acceptPending(cmd wire.Command, address string) {
+	if n.conn.srv.quirks.StrictReverse && (!n.dialect.reverse || !n.account.on(address, msn.PendingList)) {
+		n.conn.hangUp()
+		return
+	}
 	if code := n.conn.srv.acceptPending(n.account, address); code != 0 {
 		n.conn.fail(cmd, code)
 		return

@@ -40,6 +40,7 @@ type dialect struct {
 	groups     groupForm
 	noAccount  int  // error for adding somebody who does not exist
 	pending    bool // PL exists, and the client moves people from it to RL
+	reverse    bool // ADC RL, even at a service of StrictReverse
 	telephones bool // tel: entries on FL
 	nameKey    bool // MFN
 	blogs      bool // HSB
@@ -173,6 +174,7 @@ var changes = []struct {
 		d.remove("ADD").add("ADC", addContact).add("SBP", setContactProperty).add("REA", refuse(502))
 	}},
 	{11, func(d *dialect) {
+		d.reverse = true
 		d.mobileNote, d.messages, d.challenge, d.telephones = true, true, newChallenge, true
 		d.blogs, d.mailSummary, d.mailData = true, true, true
 		d.elements = []string{"PSM", "CurrentMedia"}
