@@ -190,6 +190,7 @@ func TestMatrixUsersAsContacts(t *testing.T) {
 	eventID := h.hs.put(his, bob, event.EventMessage, &c)
 	h.dispatch(&event.Event{ID: eventID, RoomID: his, Sender: bob, Type: event.EventMessage, Content: c})
 	h.heard(hers, ghostOf(bobMSN), "three")
+	h.hs.wait(t, "Bob online", func() bool { return h.hs.presence[ghostOf(bobMSN)].presence == event.PresenceOnline })
 	h.hs.mu.Lock()
 	defer h.hs.mu.Unlock()
 	if got := h.hs.messages(his, ghostOf(aliceMSN)); !slices.Equal(got, []string{"one", "two"}) {
@@ -197,9 +198,6 @@ func TestMatrixUsersAsContacts(t *testing.T) {
 	}
 	if got := h.hs.messages(hers, ghostOf(bobMSN)); !slices.Equal(got, []string{"three"}) {
 		t.Errorf("Alice got %q", got)
-	}
-	if p := h.hs.presence[ghostOf(bobMSN)].presence; p != event.PresenceOnline {
-		t.Errorf("Bob is %s", p)
 	}
 }
 
