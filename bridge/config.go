@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -332,7 +333,7 @@ type service struct {
 	id       string // short name
 	name     string // for people
 	server   msn.Server
-	versions []msn.Version // nil for all
+	versions []msn.Version // that may be offered
 	client   [2]string     // name and version told to the server
 	product  [2]string     // id and key that answer challenges
 	limits   msn.Limits
@@ -340,6 +341,15 @@ type service struct {
 	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	http     *http.Client
 	warnings []string
+}
+
+// config is what all sign-ins to the service have in common.
+func (made *service) config() msn.Config {
+	return msn.Config{
+		Server: made.server, Versions: made.versions,
+		ClientName: made.client[0], ClientVersion: made.client[1], ProductID: made.product[0], ProductKey: made.product[1],
+		Limits: made.limits, Dial: made.dial, HTTPClient: made.http,
+	}
 }
 
 // serviceID is what a short name looks like: it becomes part of user IDs.
@@ -384,11 +394,18 @@ func (s *ServerConfig) service(id, folder string) (*service, error) {
 	if made.name == "" {
 		made.name = id
 	}
-	if _, _, err := net.SplitHostPort(s.Notification); err != nil {
+	if !hostPort(s.Notification) {
 		errs = append(errs, wrong(field("notification"), s.Notification, "host:port"))
 	}
 	errs = append(errs, s.addresses(made, field), s.limited(field), s.transport(made, field, folder), s.speak(made, field))
 	return made, errors.Join(errs...)
+}
+
+// hostPort tells whether an address is a host and a port from 1 to 65535.
+func hostPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	number, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && number > 0
 }
 
 // addresses fills in where everything is: under one base, or one by one.
@@ -487,7 +504,7 @@ func (s *ServerConfig) transport(made *service, field func(string) string, folde
 	made.http = &http.Client{Transport: carrier}
 	for from, to := range s.AddressMap {
 		for _, addr := range []string{from, to} {
-			if _, _, err := net.SplitHostPort(addr); err != nil {
+			if !hostPort(addr) {
 				errs = append(errs, wrong(field("address_map"), addr, "host:port"))
 			}
 		}
@@ -526,7 +543,8 @@ func (s *ServerConfig) speak(made *service, field func(string) string) error {
 		if made.server.Nexus == "" && made.server.RST == "" && made.server.RST2 == "" {
 			return wrong(field("http"), s.HTTP, "a base URL (or nexus, or rst), which MSNP8 and later need; for older ones alone list them in version")
 		}
-		return made.try(nil)
+		made.versions = made.server.Versions()
+		return made.try(made.versions)
 	}
 	for _, word := range s.Version {
 		v, err := msn.ParseVersion(word)

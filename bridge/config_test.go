@@ -79,6 +79,7 @@ func TestMistakes(t *testing.T) {
 		{"per_second: 2\n", "per_second: 0\n", "connect.per_second", "0", "more than 0"},
 		{"key_file: matrix-msn.key", `key_file: ""`, "secret.key_file", "", "file name"},
 		{"    example:\n", "    Example!:\n", "servers", "Example!", "lower-case letters"},
+		{"notification: msn.example.com:1863", "notification: msn.example.com:99999", "servers.example.notification", "99999", "host:port"},
 		{"notification: msn.example.com:1863", "notification: msn.example.com", "servers.example.notification", "msn.example.com", "host:port"},
 		{"http: http://msn.example.com", "http: msn.example.com", "servers.example.http", "msn.example.com", "http or https URL"},
 		{`nexus: ""`, "nexus: ftp://x", "servers.example.nexus", "ftp://x", "http or https URL"},
@@ -177,9 +178,10 @@ func TestLookUpServer(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server, versions, err := LookUpServer(path, "example")
-	if err != nil || server.Notification != "msn.example.com:1863" || server.Nexus == "" || versions != nil {
-		t.Errorf("%+v %v %v", server, versions, err)
+	cfg, warnings, err := LookUpServer(path, "example")
+	if err != nil || cfg.Server.Notification != "msn.example.com:1863" || cfg.Server.Nexus == "" || len(cfg.Versions) != len(msn.Versions()) ||
+		cfg.HTTPClient == nil || len(warnings) > 0 {
+		t.Errorf("%+v %v %v", cfg, warnings, err)
 	}
 	if _, _, err := LookUpServer(path, "other"); err == nil || !strings.Contains(err.Error(), "example") {
 		t.Errorf("err = %v", err)

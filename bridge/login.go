@@ -266,11 +266,8 @@ func (c *Connector) clientConfig(ctx context.Context, server, address, password 
 	if s == nil {
 		return msn.Config{}, errServerGone
 	}
-	cfg := msn.Config{
-		Server: s.server, Passport: address, Password: password,
-		ClientName: s.client[0], ClientVersion: s.client[1], ProductID: s.product[0], ProductKey: s.product[1],
-		Limits: s.limits, Dial: s.dial, HTTPClient: s.http, EndpointName: c.Config.Places.Name, Handler: noEvents,
-	}
+	cfg := s.config()
+	cfg.Passport, cfg.Password, cfg.EndpointName, cfg.Handler = address, password, c.Config.Places.Name, noEvents
 	err := c.versions.change(ctx, server, func(m *msn.VersionMemory) { cfg.Versions = m.Offer(s.versions, time.Now()) })
 	return cfg, err
 }

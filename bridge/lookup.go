@@ -13,12 +13,12 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
-// LookUpServer finds a service by its short name in a config file, for `probe`: how to reach it and which
-// versions it may be spoken to in (nil for all).
-func LookUpServer(configPath, name string) (msn.Server, []msn.Version, error) {
+// LookUpServer finds a service by its short name in a config file, for `probe`: how to reach it, what the bridge calls itself there and
+// which versions it may be spoken to in, and what is to be said of the entry though it is no error.
+func LookUpServer(configPath, name string) (cfg msn.Config, warnings []string, err error) {
 	text, err := os.ReadFile(configPath)
 	if err != nil {
-		return msn.Server{}, nil, fmt.Errorf("read the config: %w", err)
+		return msn.Config{}, nil, fmt.Errorf("read the config: %w", err)
 	}
 	var file struct {
 		Network struct {
@@ -26,16 +26,19 @@ func LookUpServer(configPath, name string) (msn.Server, []msn.Version, error) {
 		} `yaml:"network"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		return msn.Server{}, nil, fmt.Errorf("read the config: %w", err)
+		return msn.Config{}, nil, fmt.Errorf("read the config: %w", err)
 	}
 	entry, ok := file.Network.Servers[name]
 	if !ok {
-		return msn.Server{}, nil, fmt.Errorf("network.servers: there is no %q; there are %s",
+		if len(file.Network.Servers) == 0 {
+			return msn.Config{}, nil, fmt.Errorf("network.servers: there is no %q, nor any other", name)
+		}
+		return msn.Config{}, nil, fmt.Errorf("network.servers: there is no %q; there are %s",
 			name, strings.Join(slices.Sorted(maps.Keys(file.Network.Servers)), ", "))
 	}
 	found, err := entry.service(name, filepath.Dir(configPath))
 	if err != nil {
-		return msn.Server{}, nil, err
+		return msn.Config{}, nil, err
 	}
-	return found.server, found.versions, nil
+	return found.config(), found.warnings, nil
 }

@@ -171,7 +171,7 @@ func New(cfg Config) (*Client, error) {
 // checkServer looks at the addresses that the offered versions need.
 func (cfg *Config) checkServer() error {
 	if cfg.Versions == nil { // all for which there are addresses
-		cfg.Versions = slices.DeleteFunc(Versions(), func(v Version) bool { return cfg.Server.serves(dialectOf(v)) != nil })
+		cfg.Versions = cfg.Server.Versions()
 	}
 	cfg.Versions = slices.Compact(slices.Sorted(slices.Values(cfg.Versions)))
 	if len(cfg.Versions) == 0 {
@@ -207,6 +207,11 @@ func (cfg *Config) checkServer() error {
 // apart tells whether a version is asked for that has a server of its own.
 func (cfg *Config) apart() bool {
 	return slices.ContainsFunc(cfg.Versions, func(v Version) bool { return dialectOf(v).apart })
+}
+
+// Versions are those for which there are addresses, but MSNP24, which is spoken only by name.
+func (s Server) Versions() []Version {
+	return slices.DeleteFunc(Versions(), func(v Version) bool { return s.serves(dialectOf(v)) != nil })
 }
 
 // serves tells what a version needs that is not configured.

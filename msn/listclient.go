@@ -99,6 +99,28 @@ func (c *Client) Block(ctx context.Context, passport string) error {
 	return c.decide(ctx, passport, BlockList, AllowList)
 }
 
+// Forget takes somebody off the allow and the block list: whether they see me and may write to me follows the privacy of the account
+// from then on (SetPrivacy).
+func (c *Client) Forget(ctx context.Context, passport string) error {
+	nc, err := c.signedIn(ctx)
+	if err != nil {
+		return err
+	}
+	contact, err := c.known(passport)
+	if err != nil {
+		return err
+	}
+	for _, list := range []List{AllowList, BlockList} {
+		if !contact.On(list) {
+			continue
+		}
+		if err := nc.take(ctx, list, contact); err != nil && !errors.Is(err, ErrNotOnList) {
+			return err
+		}
+	}
+	return nil
+}
+
 // decide moves somebody between the two lists that exclude each other.
 func (c *Client) decide(ctx context.Context, passport string, onto, off List) error {
 	nc, err := c.signedIn(ctx)

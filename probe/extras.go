@@ -19,10 +19,11 @@ func lacking(what string) error { return fmt.Errorf("%w: %s", errNotTried, what)
 
 // extra is a step beyond the basic ones. One that fails does not keep the others from being tried.
 type extra struct {
-	name string
-	// missing is what an administrator is told if the service does not have it.
-	missing string
-	run     func(ctx context.Context, r *round, in *pair) (detail string, err error)
+	name  string
+	since msn.Version // that has it
+	// missing is what an administrator is told if the service does not have it, and doubtful is what it is called if the step failed.
+	missing, doubtful string
+	run               func(ctx context.Context, r *round, in *pair) (detail string, err error)
 }
 
 // pair is who is signed in; steps replace them when they sign out and in.
@@ -33,15 +34,21 @@ type pair struct {
 
 // extras are tried in this order.
 var extras = []extra{
-	{"latency", "", latency},
-	{"picture", "There are no display pictures: contacts' pictures and yours are not shown.", picture},
-	{"groups", "Contact groups are not kept: users cannot sort their contacts.", groups},
-	{"request", "People are not asked when somebody adds them: contact requests do not reach users.", request},
-	{"contact", "The contact list cannot be changed as expected (names, blocks): changes made on Matrix may not stay.", contact},
-	{"places", "An account can be signed in at one place only: the bridge and another program sign each other out.", places},
-	{"profile", "There is no roaming profile: name, message and picture do not follow a user from program to program.", profile},
-	{"circles", "There are no circles (lasting groups).", circles},
-	{"offline", "Offline messages are not kept: what is written to somebody who is away is refused, with the reason.", offline},
+	{"latency", msn.MSNP2, "", "", latency},
+	{"picture", msn.MSNP9, "There are no display pictures: contacts' pictures and yours are not shown.", "display pictures", picture},
+	{"groups", msn.MSNP7, "Contact groups are not kept: users cannot sort their contacts.", "contact groups", groups},
+	{"request", msn.MSNP2, "", "asking people whom somebody adds", request},
+	{"contact", msn.MSNP2, "", "changes of the contact list (names, blocks)", contact},
+	{"places", msn.MSNP16, "An account can be signed in at one place only: the bridge and another program sign each other out.", "one account at several places", places},
+	{"profile", msn.MSNP13, "There is no roaming profile: name, message and picture do not follow a user from program to program.", "the roaming profile", profile},
+	{"circles", msn.MSNP18, "There are no circles (lasting groups).", "circles (lasting groups)", circles},
+	{"offline", msn.MSNP11, "Offline messages are not kept: what is written to somebody who is away is refused, with the reason.", "offline messages", offline},
+}
+
+// in tells whether a version has the step's subject at all, so that its outcome says something about the service.
+func (e extra) in(version string) bool {
+	v, err := msn.ParseVersion(version)
+	return err == nil && v >= e.since
 }
 
 // pings is how many make the figure.
@@ -187,8 +194,12 @@ func gone(ctx context.Context, s *session, passport string) error {
 // putBack makes the lists what they were.
 func putBack(ctx context.Context, c *msn.Client, before msn.Contact, passport string) error {
 	var failed error
-	if !before.On(msn.BlockList) {
+	switch {
+	case before.On(msn.BlockList):
+	case before.On(msn.AllowList):
 		failed = c.Allow(ctx, passport)
+	default:
+		failed = c.Forget(ctx, passport)
 	}
 	if !before.On(msn.ForwardList) {
 		failed = errors.Join(failed, c.RemoveContact(ctx, passport))
@@ -212,6 +223,13 @@ func places(ctx context.Context, r *round, in *pair) (string, error) {
 		return "", err
 	}
 	here, err := await(ctx, second, func(e msn.EndpointsChanged) bool { return len(e.Endpoints) > 1 && e.Endpoints[0].Self })
+	select {
+	case <-in.me.ended:
+		if errors.Is(in.me.err, msn.ErrLoggedInElsewhere) {
+			return "", fmt.Errorf("%w: %w", msn.ErrUnsupported, in.me.err)
+		}
+	default:
+	}
 	if err != nil {
 		return "", fmt.Errorf("the other place is not told of the first: %w", err)
 	}

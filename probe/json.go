@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -51,12 +52,17 @@ type jsonReport struct {
 	Service     []jsonStep    `json:"service"`
 	Versions    []jsonVersion `json:"versions"`
 	Cannot      []string      `json:"cannot"`
+	Doubtful    []string      `json:"doubtful"`
+	Skipped     []string      `json:"skipped"`
 }
 
 func (r result) json(name string) jsonStep {
 	s := jsonStep{Name: name, Outcome: r.outcome(), Detail: r.detail, Millis: float64(r.took.Microseconds()) / 1000}
-	if r.err != nil {
-		s.Detail = r.err.Error()
+	switch {
+	case r.err != nil:
+		s.Detail = strings.TrimPrefix(r.err.Error(), errNotTried.Error()+": ")
+	case !r.ran:
+		s.Detail = "a step before it failed"
 	}
 	return s
 }
@@ -64,12 +70,11 @@ func (r result) json(name string) jsonStep {
 // printJSON writes the report for machines.
 func (r report) printJSON(w io.Writer) error {
 	doc := jsonReport{
-		Server: r.label, Transport: r.transport, Passed: r.passed(), Interrupted: r.interrupted, Cannot: r.cannot(),
+		Server: r.label, Transport: r.transport, Passed: r.passed(), Interrupted: r.interrupted,
 		Service: []jsonStep{}, Versions: []jsonVersion{},
 	}
-	if doc.Cannot == nil {
-		doc.Cannot = []string{}
-	}
+	missing, doubtful := r.cannot()
+	doc.Cannot, doc.Doubtful, doc.Skipped = append([]string{}, missing...), append([]string{}, doubtful...), append([]string{}, r.skipped...)
 	for _, c := range r.checks {
 		doc.Service = append(doc.Service, c.result.json(c.name))
 	}

@@ -11,9 +11,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -30,14 +33,16 @@ const (
 	exitUsage  = 2 // the command line or the configuration is wrong
 )
 
-// ServerLookup finds a configured service by its short name and gives what is needed to sign in
-// there, with the versions that its `version` setting allows (nil for all).
-type ServerLookup func(configPath, name string) (msn.Server, []msn.Version, error)
+// ServerLookup finds a configured service by its short name and gives what is needed to sign in there, with the versions that its `version`
+// setting allows, and what is to be said of the entry though it is no error.
+type ServerLookup func(configPath, name string) (cfg msn.Config, warnings []string, err error)
 
 // options are the command line, understood.
 type options struct {
-	server       msn.Server
+	base         msn.Config      // how to reach the service, for every sign-in
+	warnings     []string        // about the configured service
 	rounds       [][]msn.Version // one sign-in per entry: the versions it offers
+	skipped      []string        // versions for which there is no address
 	user, peer   account
 	timeout      time.Duration
 	trace        bool
@@ -61,6 +66,9 @@ func Main(args []string, stdout, stderr io.Writer, lookup ServerLookup) int {
 	case err != nil:
 		_, _ = fmt.Fprintln(stderr, "probe:", err) // a closed stderr cannot be told of
 		return exitUsage
+	}
+	for _, warning := range opt.warnings {
+		_, _ = fmt.Fprintln(stderr, "probe: warning:", warning) // as above
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -107,19 +115,22 @@ func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error
 		return options{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	opt := options{timeout: *timeout, trace: *trace, changes: *changes, circle: *circle, json: *asJSON}
-	allowed, err := opt.chooseServer(*name, *config, *ns, *httpBase, lookup)
-	if err != nil {
+	if *timeout <= 0 {
+		return options{}, fmt.Errorf("--timeout %s: must be more than 0", *timeout)
+	}
+	if err := opt.chooseServer(*name, *config, *ns, *httpBase, lookup); err != nil {
 		return options{}, err
 	}
 	if err := opt.chooseTransport(*transport); err != nil {
 		return options{}, err
 	}
-	if opt.rounds, err = rounds(*version, allowed); err != nil {
+	if err := opt.chooseRounds(*version); err != nil {
 		return options{}, err
 	}
 	if *user == "" {
 		return options{}, errors.New("--user is missing: the address to sign in with")
 	}
+	var err error
 	if opt.user, err = credentials(*user, *password, "MSN_PASSWORD", stderr); err != nil {
 		return options{}, err
 	}
@@ -129,74 +140,97 @@ func parse(args []string, stderr io.Writer, lookup ServerLookup) (options, error
 	return opt, err
 }
 
-// chooseServer fills in where the service is, from the config or from the flags, and returns the
-// versions that the config allows.
-func (o *options) chooseServer(name, config, ns, httpBase string, lookup ServerLookup) ([]msn.Version, error) {
+// chooseServer fills in where the service is, from the config or from the flags.
+func (o *options) chooseServer(name, config, ns, httpBase string, lookup ServerLookup) (err error) {
 	switch {
 	case name != "" && ns != "":
-		return nil, errors.New("--server and --ns exclude each other: name a configured service, or give its address")
+		return errors.New("--server and --ns exclude each other: name a configured service, or give its address")
 	case name != "":
-		server, versions, err := lookup(config, name)
-		o.server, o.serverLabel = server, name
-		return versions, err
-	case ns != "":
-		o.server, o.serverLabel = msn.Server{Notification: ns}, ns
-		if httpBase != "" {
-			o.server = o.server.ServicesAt(httpBase)
-		}
-		return nil, nil
+		o.base, o.warnings, err = lookup(config, name)
+		o.serverLabel = name
+		return err
+	case ns == "":
+		return errors.New("say which service: --server NAME from the config, or --ns host:port with --http URL")
 	}
-	return nil, errors.New("say which service: --server NAME from the config, or --ns host:port with --http URL")
+	_, port, err := net.SplitHostPort(ns)
+	if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || number == 0 {
+		return fmt.Errorf("--ns %q: allowed is host:port, like msn.example.com:1863", ns)
+	}
+	o.base, o.serverLabel = msn.Config{Server: msn.Server{Notification: ns}}, ns
+	if httpBase == "" {
+		return nil
+	}
+	if at, err := url.Parse(httpBase); err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
+		return fmt.Errorf("--http %q: allowed is an http or https URL, like https://msn.example.com", httpBase)
+	}
+	o.base.Server = o.base.Server.ServicesAt(httpBase)
+	return nil
 }
 
 func (o *options) chooseTransport(transport string) error {
 	switch transport {
 	case "":
 	case "tcp":
-		o.server.UseGateway = false
+		o.base.Server.UseGateway = false
 	case "gateway":
-		if o.server.Gateway == "" {
+		if o.base.Server.Gateway == "" {
 			return errors.New("--transport gateway needs the gateway's address: give --http URL, or set it in the config")
 		}
-		o.server.UseGateway = true
+		o.base.Server.UseGateway = true
 	default:
 		return fmt.Errorf("--transport %q: allowed are tcp and gateway", transport)
 	}
 	o.transportTag = "TCP"
-	if o.server.UseGateway {
+	if o.base.Server.UseGateway {
 		o.transportTag = "HTTP gateway"
-	} else if o.server.TLS != nil {
+	} else if o.base.Server.TLS != nil {
 		o.transportTag = "TLS"
 	}
 	return nil
 }
 
-// rounds turns --version into the sign-ins to make.
-func rounds(version string, allowed []msn.Version) ([][]msn.Version, error) {
-	if len(allowed) == 0 {
-		allowed = msn.Versions()
-	}
-	switch strings.ToLower(version) {
+// chooseRounds turns --version into the sign-ins to make.
+func (o *options) chooseRounds(version string) error {
+	there := o.base.Server.Versions()
+	switch word := strings.ToLower(version); word {
 	case "auto":
-		return [][]msn.Version{allowed}, nil
-	case "all":
-		all := slices.Clone(msn.Versions())
-		slices.Sort(all)
-		each := make([][]msn.Version, len(all))
-		for i, v := range all {
-			each[i] = []msn.Version{v}
+		if len(o.base.Versions) == 0 {
+			o.base.Versions = there
+			o.skip(there)
 		}
-		return each, nil
+		o.rounds = [][]msn.Version{o.base.Versions}
+	case "all":
+		for _, v := range there {
+			o.rounds = append(o.rounds, []msn.Version{v})
+		}
+		o.skip(there)
+	default:
+		v, err := msn.ParseVersion(version)
+		if err != nil {
+			return fmt.Errorf("--version %q: allowed are auto, all and one of %v", version, msn.Versions())
+		}
+		if slices.Contains(msn.Versions(), v) && !slices.Contains(there, v) {
+			return fmt.Errorf("--version %s: its tickets and contact list are on the web, give --http URL (or their addresses in the config)", v)
+		}
+		o.rounds = [][]msn.Version{{v}}
 	}
-	v, err := msn.ParseVersion(version)
-	if err != nil {
-		return nil, fmt.Errorf("--version %q: allowed are auto, all and one of %v", version, msn.Versions())
+	return nil
+}
+
+// skip notes the versions that are not there.
+func (o *options) skip(there []msn.Version) {
+	for _, v := range msn.Versions() {
+		if !slices.Contains(there, v) {
+			o.skipped = append(o.skipped, v.String())
+		}
 	}
-	return [][]msn.Version{{v}}, nil
 }
 
 // credentials completes an account: the flag, else the environment, else a question on the terminal.
 func credentials(passport, password, env string, stderr io.Writer) (account, error) {
+	if name, domain, _ := strings.Cut(passport, "@"); name == "" || domain == "" {
+		return account{}, fmt.Errorf("%q is no address: one looks like bob@example.com", passport)
+	}
 	if password == "" {
 		password = os.Getenv(env)
 	}

@@ -2,10 +2,14 @@ package probe
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/matrix-msn/matrix-msn/msn"
@@ -28,8 +32,8 @@ func service(t *testing.T, cfg msntest.Config) *msntest.Server {
 }
 
 // noConfig is a lookup that finds nothing.
-func noConfig(_, name string) (msn.Server, []msn.Version, error) {
-	return msn.Server{}, nil, errors.New("no service " + name)
+func noConfig(_, name string) (msn.Config, []string, error) {
+	return msn.Config{}, nil, errors.New("no service " + name)
 }
 
 // try runs the command and returns its exit code and what it printed.
@@ -93,11 +97,11 @@ func TestRequest(t *testing.T) {
 func TestFailures(t *testing.T) {
 	refused := slices.DeleteFunc(msn.Versions(), func(v msn.Version) bool { return v < msn.MSNP12 })
 	s := service(t, msntest.Config{Refuse: refused})
-	lookup := func(_, name string) (msn.Server, []msn.Version, error) {
+	lookup := func(_, name string) (msn.Config, []string, error) {
 		if name != "ours" {
 			return noConfig("", name)
 		}
-		return s.MSN(), []msn.Version{msn.MSNP8}, nil
+		return msn.Config{Server: s.MSN(), Versions: []msn.Version{msn.MSNP8}}, []string{"it is old"}, nil
 	}
 	flags := func(more ...string) []string {
 		return append([]string{"--ns", s.NSAddr(), "--http", s.HTTPURL(), "--user", alice}, more...)
@@ -115,6 +119,13 @@ func TestFailures(t *testing.T) {
 		{"nobody there", []string{"--ns", "127.0.0.1:1", "--user", alice, "--password", "alice-secret", "--version", "MSNP2"}, exitFailed, "FAIL"},
 		{"configured service and its versions", []string{"--server", "ours", "--user", alice, "--password", "alice-secret"}, exitPassed, "MSNP8"},
 		{"unknown service", []string{"--server", "theirs", "--user", alice, "--password", "alice-secret"}, exitUsage, "no service theirs"},
+		{"no port", []string{"--ns", "127.0.0.1", "--user", alice, "--password", "alice-secret"}, exitUsage, "host:port"},
+		{"no such port", []string{"--ns", "127.0.0.1:99999", "--user", alice, "--password", "alice-secret"}, exitUsage, "host:port"},
+		{"no URL", []string{"--ns", s.NSAddr(), "--http", "ftp://x", "--user", alice, "--password", "alice-secret"}, exitUsage, "--http"},
+		{"no URL for this", []string{"--ns", s.NSAddr(), "--user", alice, "--password", "alice-secret", "--version", "MSNP8"}, exitUsage, "--http URL"},
+		{"no URL, and none needed", []string{"--ns", s.NSAddr(), "--user", alice, "--password", "alice-secret"}, exitPassed, "MSNP7"},
+		{"no time", flags("--timeout", "-1s", "--password", "alice-secret"), exitUsage, "more than 0"},
+		{"no address", []string{"--ns", s.NSAddr(), "--user", "alice", "--password", "alice-secret"}, exitUsage, "no address"},
 		{"no service", []string{"--user", alice, "--password", "alice-secret"}, exitUsage, "say which service"},
 		{"two services", flags("--server", "ours", "--password", "alice-secret"), exitUsage, "exclude each other"},
 		{"no password", flags(), exitUsage, "no password for " + alice},
@@ -165,7 +176,76 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, outcomes[name], want)
 		}
 	}
-	if !slices.ContainsFunc(doc.Cannot, func(s string) bool { return strings.HasPrefix(s, "Offline messages are not kept") }) {
-		t.Errorf("cannot: %q", doc.Cannot)
+	for _, step := range doc.Versions[0].Steps {
+		if step.Outcome != outcomeOK && (step.Detail == "" || strings.Contains(step.Detail, outcomeNotTried)) {
+			t.Errorf("%s is %s: %q", step.Name, step.Outcome, step.Detail)
+		}
+	}
+	if len(doc.Cannot)+len(doc.Doubtful)+len(doc.Skipped) > 0 {
+		t.Errorf("cannot: %q, %q, %q", doc.Cannot, doc.Doubtful, doc.Skipped)
+	}
+}
+
+// TestCannot: what a version does not have says nothing about the service, and neither does what failed.
+func TestCannot(t *testing.T) {
+	s := service(t, msntest.Config{Faults: msntest.Faults{ServiceFault: map[string]string{"GetProfile": "Maintenance"}}})
+	for _, c := range []struct {
+		version  string
+		change   func(*msn.Server)
+		cannot   []string
+		doubtful []string
+		skipped  int
+	}{
+		{"MSNP12", func(*msn.Server) {}, []string{}, []string{}, 0},
+		{"MSNP15", func(*msn.Server) {}, []string{}, []string{"the roaming profile"}, 0},
+		{"MSNP15", func(s *msn.Server) { s.Storage = "" }, []string{"There is no roaming profile: name, message and picture do not follow a user from program to program."}, []string{}, 0},
+		{"all", func(at *msn.Server) { *at = msn.Server{Notification: at.Notification} }, []string{}, []string{}, 12},
+		{"auto", func(at *msn.Server) { *at = msn.Server{Notification: at.Notification} }, []string{}, []string{}, 12},
+	} {
+		lookup := func(string, string) (msn.Config, []string, error) {
+			cfg := msn.Config{Server: s.MSN()}
+			c.change(&cfg.Server)
+			return cfg, []string{"it is old"}, nil
+		}
+		_, out, trouble := try(t, lookup, "--server", "ours", "--version", c.version, "--json", "--user", alice, "--password", "alice-secret")
+		var doc jsonReport
+		if err := json.Unmarshal([]byte(out), &doc); err != nil {
+			t.Fatal(err, trouble)
+		}
+		if !slices.Equal(doc.Cannot, c.cannot) || !slices.Equal(doc.Doubtful, c.doubtful) || len(doc.Skipped) != c.skipped {
+			t.Errorf("%s: %q, %q, %q", c.version, doc.Cannot, doc.Doubtful, doc.Skipped)
+		}
+		if !strings.Contains(trouble, "warning: it is old") {
+			t.Errorf("no warning: %q", trouble)
+		}
+	}
+}
+
+// TestConfiguredWay goes the way that the configuration says, and no other.
+func TestConfiguredWay(t *testing.T) {
+	s := service(t, msntest.Config{})
+	var dialled atomic.Int32
+	lookup := func(string, string) (msn.Config, []string, error) {
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled.Add(1)
+			return nil, errors.New("the proxy is closed")
+		}
+		return msn.Config{Server: s.MSN(), Dial: dial, HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}}}, nil, nil
+	}
+	code, out, _ := try(t, lookup, "--server", "ours", "--version", "MSNP8", "--user", alice, "--password", "alice-secret")
+	if code != exitFailed || dialled.Load() < 4 || strings.Count(out, "the proxy is closed") < 4 || strings.Contains(out, " ok ") {
+		t.Errorf("exit code %d after %d connections\n%s", code, dialled.Load(), out)
+	}
+}
+
+// TestPutsBack leaves strangers strangers.
+func TestPutsBack(t *testing.T) {
+	for _, v := range []string{"MSNP7", "MSNP12", "MSNP18"} {
+		s := msntest.New(t, msntest.Config{Accounts: []msntest.Account{{Passport: alice, Password: "alice-secret"}, {Passport: bob, Password: "bob-secret"}}})
+		code, out, trouble := try(t, noConfig, "--ns", s.NSAddr(), "--http", s.HTTPURL(), "--version", v, "--allow-changes",
+			"--user", alice, "--password", "alice-secret", "--peer-user", bob, "--peer-password", "bob-secret")
+		if a := s.Account(alice); code != exitPassed || a.On(bob, msn.ForwardList) || a.On(bob, msn.AllowList) || a.On(bob, msn.BlockList) {
+			t.Errorf("%s: %+v\n%s%s", v, a.Contacts, out, trouble)
+		}
 	}
 }

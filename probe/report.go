@@ -76,6 +76,7 @@ func (r row) extraSteps() []string {
 type report struct {
 	label, transport string
 	withPeer         bool
+	skipped          []string // versions without address
 	interrupted      bool
 	checks           []check
 	rows             []row
@@ -103,26 +104,35 @@ func (r report) passed() bool {
 	return len(r.rows) > 0 && !r.interrupted
 }
 
-// cannot says in plain words what the service does not do in any version that was tried.
-func (r report) cannot() []string {
-	var all []string
+// cannot says in plain words what the service does not do in any version that has it, as far as it was asked; and, in doubtful, what
+// failed each time, which it may do all the same: it was only in trouble then, or so was the way there.
+func (r report) cannot() (missing, doubtful []string) {
 	for _, e := range extras {
-		tried, unknown := false, false
+		refused, failed, works := false, false, false
 		for _, row := range r.rows {
+			if !e.in(row.version) {
+				continue
+			}
 			switch res := row.results[e.name]; res.outcome() {
-			case outcomeFailed, outcomeNotOffered:
-				tried = true
-			case outcomeNotTried: // some version never came to it: its sign-in failed, which is said elsewhere
-				unknown = unknown || res.ran
+			case outcomeNotOffered:
+				refused = true
+			case outcomeFailed:
+				failed = true
+			case outcomeNotTried:
+				works = works || res.ran // nobody can tell
 			default:
-				unknown = true
+				works = true
 			}
 		}
-		if tried && !unknown && e.missing != "" {
-			all = append(all, e.missing)
+		switch {
+		case works:
+		case failed && e.doubtful != "":
+			doubtful = append(doubtful, e.doubtful)
+		case refused && e.missing != "":
+			missing = append(missing, e.missing)
 		}
 	}
-	return all
+	return missing, doubtful
 }
 
 // print writes the table, then the contact list's size and the reason of every failure.
@@ -160,12 +170,21 @@ func (r report) print(w io.Writer) {
 			row.explain(step, out)
 		}
 	}
-	if cannot := r.cannot(); len(cannot) > 0 {
-		out("\nWhat this service cannot do:\n")
-		for _, sentence := range cannot {
-			out("- %s\n", sentence)
+	missing, doubtful := r.cannot()
+	listed := func(title string, lines []string) {
+		if len(lines) == 0 {
+			return
+		}
+		out("\n%s:\n", title)
+		for _, line := range lines {
+			out("- %s\n", line)
 		}
 		out("\n")
+	}
+	listed("What this service cannot do", missing)
+	listed("What failed here, as told above: it may be missing, or only in trouble", doubtful)
+	if len(r.skipped) > 0 {
+		out("not tried, as their addresses are not known (give --http URL): %s\n", strings.Join(r.skipped, ", "))
 	}
 	if r.interrupted {
 		out("interrupted\n")

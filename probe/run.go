@@ -23,7 +23,7 @@ const (
 
 // run makes every round, one after another.
 func run(ctx context.Context, opt options, stderr io.Writer) report {
-	rep := report{label: opt.serverLabel, transport: opt.transportTag, withPeer: opt.peer.passport != ""}
+	rep := report{label: opt.serverLabel, transport: opt.transportTag, withPeer: opt.peer.passport != "", skipped: opt.skipped}
 	var trace func(string)
 	if opt.trace {
 		var mu sync.Mutex
@@ -131,7 +131,7 @@ func (r *round) step(ctx context.Context, name string, do func(step, round conte
 
 // signIn starts a session and waits until it stands: signed in, and announced to the others.
 func (r *round) signIn(ctx, life context.Context, who account) (*session, error) {
-	s, err := start(life, r.opt.server, who, r.versions, r.trace)
+	s, err := start(life, r.opt.base, who, r.versions, r.trace)
 	if err != nil {
 		return nil, err
 	}

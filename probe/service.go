@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,13 +31,13 @@ func checkService(ctx context.Context, opt options) []check {
 		all = append(all, check{name: name, result: result{ran: true, detail: detail, err: err, took: time.Since(began)}})
 	}
 	for _, from := range []msn.TicketSource{msn.NexusTicket, msn.RSTTicket, msn.RST2Ticket} {
-		if !hasSource(opt.server, from) {
+		if !hasSource(opt.base.Server, from) {
 			continue
 		}
 		add("tickets by "+string(from), func(ctx context.Context) (string, error) { return checkTickets(ctx, opt, from) })
 	}
-	for _, at := range secured(opt.server) {
-		add("TLS of "+at, func(ctx context.Context) (string, error) { return checkTLS(ctx, opt.server, at) })
+	for _, at := range secured(opt.base.Server) {
+		add("TLS of "+at, func(ctx context.Context) (string, error) { return checkTLS(ctx, opt.base, at) })
 	}
 	return all
 }
@@ -47,7 +48,8 @@ func hasSource(s msn.Server, from msn.TicketSource) bool {
 
 // checkTickets asks with the right password, and with a wrong one.
 func checkTickets(ctx context.Context, opt options, from msn.TicketSource) (string, error) {
-	cfg := msn.Config{Server: opt.server, Passport: opt.user.passport, Password: opt.user.password}
+	cfg := opt.base
+	cfg.Passport, cfg.Password = opt.user.passport, opt.user.password
 	got, err := msn.CheckTickets(ctx, cfg, from)
 	if err != nil {
 		return "", err
@@ -91,24 +93,30 @@ func secured(s msn.Server) []string {
 }
 
 // checkTLS looks at version, names and expiry of a certificate, whether it is trusted or not.
-func checkTLS(ctx context.Context, s msn.Server, at string) (string, error) {
+func checkTLS(ctx context.Context, base msn.Config, at string) (string, error) {
 	host, _, err := net.SplitHostPort(at)
 	if err != nil {
 		return "", err
 	}
-	cfg := &tls.Config{ServerName: host}
-	if s.TLS != nil {
-		cfg = s.TLS.Clone()
-		cfg.ServerName = host
+	cfg := new(tls.Config)
+	if base.Server.TLS != nil {
+		cfg = base.Server.TLS.Clone()
+	} else if carrier, ok := carrierOf(base.HTTPClient); ok && carrier.TLSClientConfig != nil {
+		cfg = carrier.TLSClientConfig.Clone()
 	}
+	cfg.ServerName = host
 	var seen *tls.ConnectionState
 	cfg.VerifyConnection = func(state tls.ConnectionState) error { seen = &state; return nil }
-	nc, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", at)
-	if err == nil {
-		state := nc.(*tls.Conn).ConnectionState()
-		seen = &state
-		_ = nc.Close() // it has said what it had to
+	dial := base.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
+	nc, err := dial(ctx, "tcp", at)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = nc.Close() }() // it has said what it had to
+	err = tls.Client(nc, cfg).HandshakeContext(ctx)
 	if seen == nil || len(seen.PeerCertificates) == 0 {
 		return "", err
 	}
@@ -118,4 +126,13 @@ func checkTLS(ctx context.Context, s msn.Server, at string) (string, error) {
 		return detail, fmt.Errorf("it expires in %s", left.Round(time.Hour))
 	}
 	return detail, err
+}
+
+// carrierOf is what an HTTP client travels by, if that is known.
+func carrierOf(client *http.Client) (*http.Transport, bool) {
+	if client == nil {
+		return nil, false
+	}
+	carrier, ok := client.Transport.(*http.Transport)
+	return carrier, ok
 }

@@ -21,18 +21,12 @@ type session struct {
 }
 
 // start begins a sign-in and returns at once. The session ends with ctx.
-func start(ctx context.Context, server msn.Server, who account, versions []msn.Version, trace func(string)) (*session, error) {
+func start(ctx context.Context, cfg msn.Config, who account, versions []msn.Version, trace func(string)) (*session, error) {
 	s := &session{ended: make(chan struct{}), arrived: make(chan struct{})}
-	client, err := msn.New(msn.Config{
-		Server:   server,
-		Passport: who.passport,
-		Password: who.password,
-		Versions: versions,
-		Presence: msn.Presence{Status: msn.Online, Capabilities: msn.Capabilities{Bits: msn.CapChunks}},
-		Limits:   msn.Limits{Changes: -1}, // two changes in a row are timed: waiting would be ours, not the server's
-		Handler:  s.keep,
-		Trace:    trace,
-	})
+	cfg.Passport, cfg.Password, cfg.Versions, cfg.Handler, cfg.Trace = who.passport, who.password, versions, s.keep, trace
+	cfg.Presence = msn.Presence{Status: msn.Online, Capabilities: msn.Capabilities{Bits: msn.CapChunks}}
+	cfg.Limits.Changes = -1 // two changes in a row are timed: waiting would be ours, not the server's
+	client, err := msn.New(cfg)
 	if err != nil {
 		return nil, err
 	}
