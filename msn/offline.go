@@ -134,7 +134,7 @@ func (nc *notificationConn) bringOffline(ctx context.Context, headers []oim.Head
 	}
 	var failed error
 	if all {
-		failed = nc.web.do(ctx, func(ctx context.Context) error {
+		failed = nc.web.use(ctx, func(ctx context.Context) error {
 			data, err := fetcher.Metadata(ctx)
 			headers = append(headers, data.Messages...)
 			return err
@@ -146,7 +146,7 @@ func (nc *notificationConn) bringOffline(ctx context.Context, headers []oim.Head
 			continue
 		}
 		var m oim.Message
-		err := nc.web.do(ctx, func(ctx context.Context) (err error) {
+		err := nc.web.use(ctx, func(ctx context.Context) (err error) {
 			ctx, cancel := context.WithTimeout(ctx, offlineTimeout)
 			defer cancel()
 			m, err = fetcher.Message(ctx, h.ID)
@@ -205,7 +205,7 @@ func (c *Client) DeleteOfflineMessages(ctx context.Context, ids ...string) error
 		return nil
 	}
 	fetcher := &oim.Fetcher{Caller: nc.web.caller, URL: c.cfg.Server.OfflineFetch, Ticket: nc.web.mailTicket}
-	if err := nc.web.do(ctx, func(ctx context.Context) error { return fetcher.Delete(ctx, ids...) }); err != nil {
+	if err := nc.web.use(ctx, func(ctx context.Context) error { return fetcher.Delete(ctx, ids...) }); err != nil {
 		return fmt.Errorf("delete offline messages: %w", err)
 	}
 	return nil
@@ -285,7 +285,7 @@ func (nc *notificationConn) leaveText(ctx context.Context, to, text string, sequ
 	nc.mu.Lock()
 	sender, run := nc.oims.sender, nc.oims.run
 	nc.mu.Unlock()
-	return nc.web.do(ctx, func(ctx context.Context) error { return sender.Send(ctx, to, text, run, sequence) })
+	return nc.web.use(ctx, func(ctx context.Context) error { return sender.Send(ctx, to, text, run, sequence) })
 }
 
 // leaveUUM uses the notification server, which says nothing if all is well: a ping after it brings its

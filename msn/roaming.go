@@ -34,7 +34,7 @@ func (c *Client) RoamingProfile(ctx context.Context) (RoamingProfile, error) {
 		return RoamingProfile{}, err
 	}
 	var p storage.Profile
-	err = nc.web.do(ctx, func(ctx context.Context) (err error) {
+	err = nc.web.use(ctx, func(ctx context.Context) (err error) {
 		p, err = store.Get(ctx)
 		return err
 	})
@@ -45,7 +45,7 @@ func (c *Client) RoamingProfile(ctx context.Context) (RoamingProfile, error) {
 		return RoamingProfile{}, err
 	}
 	r := RoamingProfile{DisplayName: p.DisplayName, PersonalMessage: p.PersonalStatus}
-	err = nc.web.do(ctx, func(ctx context.Context) (err error) {
+	err = nc.web.use(ctx, func(ctx context.Context) (err error) {
 		r.Picture, r.PictureType, err = store.Picture(ctx, nc.dial.http, p)
 		return err
 	})
@@ -73,17 +73,17 @@ func (c *Client) SetRoamingProfile(ctx context.Context, r RoamingProfile) error 
 		p, err = store.Get(ctx)
 		return err
 	}
-	err = nc.web.do(ctx, get)
+	err = nc.web.use(ctx, get)
 	if errors.Is(err, storage.ErrNoProfile) {
-		if err = nc.web.do(ctx, store.Create); err == nil {
-			err = nc.web.do(ctx, get)
+		if err = nc.web.use(ctx, store.Create); err == nil {
+			err = nc.web.use(ctx, get)
 		}
 	}
 	if err != nil {
 		return err
 	}
 	if p.DisplayName != r.DisplayName || p.PersonalStatus != r.PersonalMessage {
-		err := nc.web.do(ctx, func(ctx context.Context) error { return store.Update(ctx, p, r.DisplayName, r.PersonalMessage) })
+		err := nc.web.use(ctx, func(ctx context.Context) error { return store.Update(ctx, p, r.DisplayName, r.PersonalMessage) })
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (c *Client) SetRoamingProfile(ctx context.Context, r RoamingProfile) error 
 	if err != nil {
 		return err
 	}
-	return nc.web.do(ctx, func(ctx context.Context) error {
+	return nc.web.use(ctx, func(ctx context.Context) error {
 		if before, _, err := store.Picture(ctx, nc.dial.http, p); err == nil && bytes.Equal(before, picture) {
 			return nil
 		}

@@ -3,7 +3,10 @@ package msn_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,5 +245,24 @@ func TestOpenRequests(t *testing.T) {
 		if c, _ := d.Contact(alice); !c.On(msn.ForwardList | msn.AllowList | msn.ReverseList) {
 			t.Errorf("alice is %+v", c)
 		}
+	})
+}
+
+// TestForbidden has the services refuse us that the sign-in does not need: it goes on.
+func TestForbidden(t *testing.T) {
+	booked(t, func(t *testing.T, v msn.Version) {
+		wall := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+		defer wall.Close()
+		a := begin(t, house(t, nil), alice, func(cfg *msn.Config) { cfg.Server.Storage, cfg.Server.OfflineFetch = wall.URL, wall.URL }, v)
+		a.settled()
+		if _, err := a.RoamingProfile(t.Context()); err == nil || !strings.Contains(err.Error(), "403") {
+			t.Errorf("profile: %v", err)
+		}
+		if err := a.DeleteOfflineMessages(t.Context(), "12345678-0000-4000-8000-123456789012"); err == nil || !strings.Contains(err.Error(), "403") {
+			t.Errorf("delete: %v", err)
+		}
+		a.check("ping", a.Ping(t.Context()))
+		_, err := a.AddContact(t.Context(), dave, "")
+		a.check("add", err)
 	})
 }

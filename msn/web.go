@@ -165,9 +165,22 @@ func (w *web) renew(ctx context.Context, old *tickets.Result) error {
 	return nil
 }
 
-// do calls a service. A stale ticket is renewed and the call repeated, once. A service that does not know
-// the session any more ends the sign-in: only a new one helps (services.md 4.7).
+// do calls the address book. If it does not know the session any more, that ends the sign-in: only a new one helps (services.md 4.7).
 func (w *web) do(ctx context.Context, call func(ctx context.Context) error) error {
+	err := w.use(ctx, call)
+	if errors.Is(err, ErrSessionLost) {
+		select {
+		case <-w.nc.client.ready:
+			w.nc.close(err)
+		default: // the sign-in fails by itself
+		}
+	}
+	return err
+}
+
+// use calls a service. A stale ticket is renewed and the call repeated, once. The sign-in does not depend on the services for offline
+// messages and profiles: a proxy in front of one may refuse us as well.
+func (w *web) use(ctx context.Context, call func(ctx context.Context) error) error {
 	w.mu.Lock()
 	before := w.given
 	w.mu.Unlock()
@@ -178,13 +191,5 @@ func (w *web) do(ctx context.Context, call func(ctx context.Context) error) erro
 		}
 		err = call(ctx)
 	}
-	err = serviceError(err)
-	if errors.Is(err, ErrSessionLost) {
-		select {
-		case <-w.nc.client.ready:
-			w.nc.close(err)
-		default: // the sign-in fails by itself
-		}
-	}
-	return err
+	return serviceError(err)
 }
