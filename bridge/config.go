@@ -430,14 +430,14 @@ func (s *ServerConfig) addresses(made *service, field func(string) string) error
 		if parsed, err := url.Parse(u.value); err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 			errs = append(errs, wrong(field(u.name), u.value, "an http or https URL"))
 		}
-		if closed(u.value) {
+		if msn.ClosedHost(u.value) {
 			made.warnings = append(made.warnings, fmt.Sprintf("network.%s: %s was Microsoft's, which has closed it", field(u.name), u.value))
 		}
 		if u.into != nil {
 			*u.into = u.value
 		}
 	}
-	if closed(s.Notification) {
+	if msn.ClosedHost(s.Notification) {
 		made.warnings = append(made.warnings, fmt.Sprintf("network.%s: %s was Microsoft's, which has closed it", field("notification"), s.Notification))
 	}
 	for _, word := range s.Tickets {
@@ -517,8 +517,27 @@ func (s *ServerConfig) transport(made *service, field func(string) string, folde
 			}
 			return addr
 		}
+		made.server.MapURL = func(at string) string { return mapURL(at, replacements) }
 	}
 	return errors.Join(errs...)
+}
+
+// mapURL replaces the host and port of a URL; without a port it is the one of its scheme.
+func mapURL(at string, replacements map[string]string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return at
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	to, mapped := replacements[net.JoinHostPort(u.Hostname(), port)]
+	if !mapped {
+		return at
+	}
+	u.Host = to
+	return u.String()
 }
 
 // readCertificates reads a PEM file. An absolute name is taken as it is.

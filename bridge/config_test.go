@@ -169,6 +169,29 @@ func TestUpgradeKeepsWhatIsSet(t *testing.T) {
 	}
 }
 
+// TestMapURL maps what a service names by host and port, as address_map has it.
+func TestMapURL(t *testing.T) {
+	c, err := parse(t, strings.Replace(networkConfig, "address_map: {}", "address_map: {'login.live.com:443': 'login.example.com:8443', 'a.example:80': 'b.example:81'}", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.Config.services(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{
+		"https://login.live.com/RST.srf?a=b": "https://login.example.com:8443/RST.srf?a=b", "https://login.live.com:443/": "https://login.example.com:8443/",
+		"http://login.live.com/": "http://login.live.com/", "http://a.example/x": "http://b.example:81/x", "http://a.example:81/x": "http://a.example:81/x", ":": ":",
+	} {
+		if got := all["example"].server.MapURL(at); got != want {
+			t.Errorf("%s leads to %s", at, got)
+		}
+	}
+	if got := all["example"].server.MapAddress("a.example:80"); got != "b.example:81" {
+		t.Errorf("the address leads to %s", got)
+	}
+}
+
 func TestLookUpServer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	text, err := ExampleConfig()

@@ -78,17 +78,3 @@ func (s ServerConfig) over(base ServerConfig) ServerConfig {
 	}
 	return s
 }
-
-// closedHosts are the ends of names that Microsoft's service had.
-var closedHosts = []string{".hotmail.com", ".msn.com", ".live.com", ".passport.com", ".passport.net", ".messenger.com"}
-
-// closed tells whether an address is one of Microsoft's, whose service has ended.
-func closed(address string) bool {
-	host := strings.ToLower(address)
-	if _, rest, found := strings.Cut(host, "://"); found {
-		host = rest
-	}
-	host, _, _ = strings.Cut(host, "/")
-	host, _, _ = strings.Cut(host, ":")
-	return slices.ContainsFunc(closedHosts, func(end string) bool { return strings.HasSuffix("."+host, end) })
-}

@@ -78,7 +78,7 @@ func (nc *notificationConn) nexusTicket(ctx context.Context, challenge string) (
 	client := *nc.dial.http
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	password := tickets.CutPassword(nc.cfg.Password, nc.cfg.Server.PasswordLimit)
-	p := passport{http: &client, account: nc.cfg.Passport, password: password}
+	p := passport{http: &client, mapped: nc.cfg.Server.mapped, account: nc.cfg.Passport, password: password}
 	login, err := p.loginURL(ctx, nc.cfg.Server.Nexus)
 	if err != nil {
 		return "", err
@@ -89,6 +89,7 @@ func (nc *notificationConn) nexusTicket(ctx context.Context, challenge string) (
 // passport is one login at the Passport service.
 type passport struct {
 	http              *http.Client
+	mapped            func(*url.URL) (*url.URL, error) // where a URL leads that a server named
 	account, password string
 }
 
@@ -117,7 +118,7 @@ func (p passport) get(ctx context.Context, target *url.URL, authorization string
 }
 
 // redirected tells where a response sends us, nil for nowhere.
-func redirected(from *url.URL, res *http.Response) (*url.URL, error) {
+func (p passport) redirected(from *url.URL, res *http.Response) (*url.URL, error) {
 	switch res.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -127,6 +128,9 @@ func redirected(from *url.URL, res *http.Response) (*url.URL, error) {
 	to, err := from.Parse(res.Header.Get("Location"))
 	if err != nil || to.Host == "" || (to.Scheme != "http" && to.Scheme != "https") {
 		return nil, fmt.Errorf("passport at %s redirects to nowhere", from.Host)
+	}
+	if to, err = p.mapped(to); err != nil {
+		return nil, fmt.Errorf("passport at %s redirects us: %w", from.Host, err)
 	}
 	if from.Scheme == "https" && to.Scheme != "https" {
 		return nil, fmt.Errorf("passport at %s redirects to %s without encryption", from.Host, to.Host)
@@ -145,7 +149,7 @@ func (p passport) loginURL(ctx context.Context, nexus string) (*url.URL, error) 
 		if err != nil {
 			return nil, err
 		}
-		next, err := redirected(at, res)
+		next, err := p.redirected(at, res)
 		if err != nil {
 			return nil, err
 		}
@@ -154,11 +158,24 @@ func (p passport) loginURL(ctx context.Context, nexus string) (*url.URL, error) 
 			continue
 		}
 		if res.StatusCode != http.StatusOK {
-			return nil, &PassportError{Status: res.StatusCode}
+			return nil, nexusError(at, res.StatusCode)
 		}
-		return daLogin(at, res.Header.Get("PassportURLs"))
+		login, err := daLogin(at, res.Header.Get("PassportURLs"))
+		if err != nil {
+			return nil, err
+		}
+		return p.mapped(login)
 	}
 	return nil, errors.New("the nexus redirects without end")
+}
+
+// nexusError is what a nexus says that does not say where to log in. The account is not known to it.
+func nexusError(at *url.URL, status int) error {
+	err := fmt.Errorf("the nexus at %s answers HTTP %d", at.Host, status)
+	if status >= 500 {
+		return &ServiceError{ErrServerBusy, err}
+	}
+	return &ServiceError{ErrServiceTrouble, err}
 }
 
 // daLogin reads the login address out of the PassportURLs header. Microsoft gave it without a scheme,
@@ -198,7 +215,7 @@ func (p passport) ticket(ctx context.Context, login *url.URL, challenge string) 
 		if err != nil {
 			return "", err
 		}
-		next, err := redirected(login, res)
+		next, err := p.redirected(login, res)
 		if err != nil {
 			return "", err
 		}

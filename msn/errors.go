@@ -26,10 +26,11 @@ var (
 	ErrDeadPeer          = errors.New("the server stopped answering") // no QNG
 	ErrClosed            = errors.New("the connection is closed")
 	ErrNoAnswer          = errors.New("the server did not answer in time")
-	ErrHidden            = errors.New("not possible while appearing offline") // 913 on XFR
-	ErrTooLong           = errors.New("too long for MSN")                     // a message over 1664 bytes and not a text, or a name
-	ErrNotOnList         = errors.New("not on the contact list")              // 216 on REM
-	ErrAlreadyThere      = errors.New("already there")                        // 215
+	ErrHidden            = errors.New("not possible while appearing offline")   // 913 on XFR
+	ErrTooLong           = errors.New("too long for MSN")                       // a message over 1664 bytes and not a text, or a name
+	ErrNotOnList         = errors.New("not on the contact list")                // 216 on REM
+	ErrAlreadyThere      = errors.New("already there")                          // 215
+	ErrClosedHost        = errors.New("a host of Microsoft's, which is closed") // named by a server, see ClosedHost
 	ErrActionNeeded      = errors.New("the account must be completed on the web first")
 	ErrSessionLost       = errors.New("the service does not know this sign-in any more") // HTTP 403 of a web service
 	ErrStaleTicket       = errors.New("the ticket for the service has expired")

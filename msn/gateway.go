@@ -33,12 +33,14 @@ type gatewayConn struct {
 
 	http   *http.Client
 	url    string
+	at     string // its host, for errors
 	open   string // query of the first request
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
 	mu     sync.Mutex
 	queue  []byte
+	failed error         // why the tunnel ended, nil if a side wanted it
 	closed bool          // the user closed: nothing more comes into queue
 	work   chan struct{} // one slot: queue or closed has changed
 	space  chan struct{} // one slot: queue has shrunk
@@ -58,13 +60,26 @@ func dialGateway(ctx context.Context, client *http.Client, gateway string, kind 
 	near, far := net.Pipe()
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g := &gatewayConn{
-		Conn: near, far: far, http: client, url: gateway, cancel: cancel,
+		Conn: near, far: far, http: client, url: gateway, at: target.Host, cancel: cancel,
 		open: "Action=open&Server=" + string(kind) + "&IP=" + url.QueryEscape(host),
 		work: make(chan struct{}, 1), space: make(chan struct{}, 1),
 	}
 	g.tasks.Go(g.collect)
 	g.tasks.Go(func() { g.pump(life) })
 	return g, nil
+}
+
+// Read gives what the gateway brings, and at the end why it is one.
+func (g *gatewayConn) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if errors.Is(err, io.EOF) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.failed != nil {
+			err = g.failed
+		}
+	}
+	return n, err
 }
 
 // Close sends what is still waiting, ends the tunnel and waits for its goroutines. Calling it again
@@ -149,7 +164,12 @@ func (g *gatewayConn) pump(ctx context.Context) {
 		hold = pause >= gatewaySlowPoll
 		began := time.Now()
 		next, n, err := g.request(ctx, session, body, hold)
-		if err != nil || next == "" {
+		if err != nil {
+			if !errors.Is(err, errGatewayEnd) && ctx.Err() == nil {
+				g.mu.Lock()
+				g.failed = err
+				g.mu.Unlock()
+			}
 			return
 		}
 		session = next
@@ -200,22 +220,29 @@ func (g *gatewayConn) request(ctx context.Context, session string, body []byte, 
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url+"?"+query, bytes.NewReader(body))
 	if err != nil {
-		return "", 0, fmt.Errorf("gateway: %w", err)
+		return "", 0, fmt.Errorf("gateway at %s: %w", g.at, err)
 	}
 	req.Header.Set("Content-Type", "application/x-msn-messenger")
 	req.Header.Set("User-Agent", "MSMSGS")
 	req.Header.Set("Pragma", "no-cache")
 	res, err := g.http.Do(req)
 	if err != nil {
-		return "", 0, fmt.Errorf("gateway: %w", err)
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err // without the session in the URL
+		}
+		return "", 0, fmt.Errorf("gateway at %s: %w", g.at, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return "", 0, fmt.Errorf("gateway: HTTP %d", res.StatusCode)
+		return "", 0, fmt.Errorf("gateway at %s: HTTP %d", g.at, res.StatusCode)
 	}
 	next, closing := sessionOf(res.Header.Get("X-MSN-Messenger"))
 	if next == "" {
 		next = session
+	}
+	if next == "" {
+		return "", 0, fmt.Errorf("gateway at %s: what answers there is no MSN gateway", g.at)
 	}
 	n, err = io.Copy(untilClosed{g.far}, res.Body)
 	if err == nil && closing {

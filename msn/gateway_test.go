@@ -167,6 +167,13 @@ func TestGateway(t *testing.T) {
 	}
 }
 
+// brokenTrips never arrive.
+type brokenTrips struct{}
+
+func (brokenTrips) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody there")
+}
+
 // TestGatewayEnds has gateways that fail in every way: the connection ends with an error, at once.
 func TestGatewayEnds(t *testing.T) {
 	answers := map[string]func(*http.Request) *http.Response{
@@ -175,6 +182,7 @@ func TestGatewayEnds(t *testing.T) {
 		"closing": func(*http.Request) *http.Response {
 			return answer(200, "X-Msn-Messenger", "SessionID=1.2; Session=close")
 		},
+		"away":       nil,
 		"no session": func(*http.Request) *http.Response { return answer(200, "X", "x") },
 	}
 	for name, serve := range answers {
@@ -182,12 +190,16 @@ func TestGatewayEnds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := testConfig(newFarEnd(), &listener{})
 				cfg.HTTPClient = &http.Client{Transport: passportFunc(serve)}
+				if serve == nil {
+					cfg.HTTPClient.Transport = brokenTrips{}
+				}
 				cfg.Server.UseGateway, cfg.Server.Gateway = true, "http://gateway.example.com/gateway/gateway.dll"
 				c, err := New(cfg)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := c.Run(t.Context()); !errors.Is(err, ErrClosed) {
+				why := map[string]string{"expired": "gateway.example.com: HTTP 400", "broken": "HTTP 502", "no session": "no MSN gateway", "away": "nobody there"}[name]
+				if err := c.Run(t.Context()); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), why) {
 					t.Errorf("Run = %v", err)
 				}
 			})

@@ -62,9 +62,15 @@ func newDialer(cfg Config) *dialer {
 	if d.tcp == nil {
 		d.tcp = (&net.Dialer{}).DialContext
 	}
-	if d.http == nil {
-		d.http = &http.Client{}
+	client := http.Client{}
+	if d.http != nil {
+		client = *d.http
 	}
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	client.Transport = guarded{&d.server, client.Transport}
+	d.http = &client
 	return d
 }
 
@@ -81,6 +87,9 @@ func (d *dialer) told(addr string) string {
 func (d *dialer) dial(ctx context.Context, kind serverKind, addr string) (net.Conn, error) {
 	if d.server.UseGateway && kind != apartServer {
 		return dialGateway(ctx, d.http, d.server.Gateway, kind, addr)
+	}
+	if err := d.server.leads(addr); err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

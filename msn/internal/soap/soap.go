@@ -79,11 +79,11 @@ type Request struct {
 	AnyStatus bool
 }
 
-// name is the action's last word, for people.
+// name is the action's last word, for people, or where it goes if it has none.
 func (r *Request) name() string {
 	if r.Action == "" {
 		if u, err := url.Parse(r.URL); err == nil {
-			return u.Path
+			return u.Host + u.Path
 		}
 	}
 	return r.Action[strings.LastIndexByte(r.Action, '/')+1:]

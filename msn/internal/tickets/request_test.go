@@ -409,7 +409,7 @@ func TestNoAnswer(t *testing.T) {
 		is     error // nil for none of ours
 		says   string
 	}{
-		{"bad gateway", 502, "<html>", ErrUnavailable, "the ticket service is out of order: /RST.srf is answered with HTTP 502 Bad Gateway"},
+		{"bad gateway", 502, "<html>", ErrUnavailable, "RST.srf is answered with HTTP 502 Bad Gateway"},
 		{"unavailable", 503, "", ErrUnavailable, "HTTP 503"},
 		{"too many", 429, "", ErrUnavailable, "HTTP 429"},
 		{"forbidden", 403, "", nil, "/RST.srf is answered with HTTP 403 Forbidden"},
