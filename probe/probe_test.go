@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -235,6 +237,31 @@ func TestConfiguredWay(t *testing.T) {
 	code, out, _ := try(t, lookup, "--server", "ours", "--version", "MSNP8", "--user", alice, "--password", "alice-secret")
 	if code != exitFailed || dialled.Load() < 4 || strings.Count(out, "the proxy is closed") < 4 || strings.Contains(out, " ok ") {
 		t.Errorf("exit code %d after %d connections\n%s", code, dialled.Load(), out)
+	}
+}
+
+// TestHang says where it hangs.
+func TestHang(t *testing.T) {
+	s := service(t, msntest.Config{})
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or nobody hears that the client has gone
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	for word, change := range map[string]func(*msn.Server){
+		"/RST.srf: failed": func(s *msn.Server) { s.RST, s.RST2 = silent.URL+"/RST.srf", silent.URL+"/RST.srf" }, "FindMembership: failed": func(s *msn.Server) { s.Sharing = silent.URL + "/sharing" },
+	} {
+		lookup := func(string, string) (msn.Config, []string, error) {
+			cfg := msn.Config{Server: s.MSN()}
+			change(&cfg.Server)
+			return cfg, nil, nil
+		}
+		_, out, _ := try(t, lookup, "--server", "ours", "--version", "MSNP15", "--timeout", "300ms", "--user", alice, "--password", "alice-secret")
+		_, said, _ := strings.Cut(out, "sign-in: FAIL")
+		said, _, _ = strings.Cut(said, "\n")
+		if !strings.Contains(said, "the last that passed was") || !strings.Contains(said, word) {
+			t.Errorf("%s: %s", word, said)
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func (r *round) signIn(ctx, life context.Context, who account) (*session, error)
 	if _, err = await(ctx, s, func(msn.SignedIn) bool { return true }); err == nil {
 		err = s.client.Ping(ctx) // it waits for the first CHG, before which nobody can be called
 	}
-	return s, err
+	return s, s.where(err)
 }
 
 // changePresence goes busy and back, so that the server has to take two changes.

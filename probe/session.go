@@ -12,18 +12,28 @@ import (
 // session is one running sign-in whose events are kept until somebody asks for them.
 type session struct {
 	client *msn.Client
+	cancel context.CancelFunc
 	ended  chan struct{} // closed when Run has returned; err is set then
 	err    error
 
 	mu      sync.Mutex
 	events  []msn.Event
+	last    string        // line of the dialogue, without secrets
 	arrived chan struct{} // closed and replaced at each event
 }
 
 // start begins a sign-in and returns at once. The session ends with ctx.
 func start(ctx context.Context, cfg msn.Config, who account, versions []msn.Version, trace func(string)) (*session, error) {
 	s := &session{ended: make(chan struct{}), arrived: make(chan struct{})}
-	cfg.Passport, cfg.Password, cfg.Versions, cfg.Handler, cfg.Trace = who.passport, who.password, versions, s.keep, trace
+	cfg.Passport, cfg.Password, cfg.Versions, cfg.Handler = who.passport, who.password, versions, s.keep
+	cfg.Trace = func(line string) {
+		s.mu.Lock()
+		s.last = line
+		s.mu.Unlock()
+		if trace != nil {
+			trace(line)
+		}
+	}
 	cfg.Presence = msn.Presence{Status: msn.Online, Capabilities: msn.Capabilities{Bits: msn.CapChunks}}
 	cfg.Limits.Changes = -1 // two changes in a row are timed: waiting would be ours, not the server's
 	client, err := msn.New(cfg)
@@ -31,7 +41,9 @@ func start(ctx context.Context, cfg msn.Config, who account, versions []msn.Vers
 		return nil, err
 	}
 	s.client = client
+	ctx, s.cancel = context.WithCancel(ctx)
 	go func() {
+		defer s.cancel()
 		defer close(s.ended)
 		s.err = client.Run(ctx)
 	}()
@@ -59,6 +71,21 @@ func (s *session) stop(ctx context.Context, cancel context.CancelFunc) {
 	case <-s.ended:
 	case <-ctx.Done(): // it ends with the round
 	}
+}
+
+// where adds to an error of the sign-in how far it came.
+func (s *session) where(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.cancel() // then it says what it was waiting for
+	<-s.ended
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == "" {
+		return fmt.Errorf("%w; nothing has passed", err)
+	}
+	return fmt.Errorf("%w; the last that passed was %.200q", err, s.last)
 }
 
 // errEnded wraps the reason why a session ended while something was awaited of it.

@@ -190,7 +190,11 @@ func (c *Caller) Call(ctx context.Context, r Request) error {
 	defer cancel()
 	err := c.call(ctx, &r)
 	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
+		cause := context.Cause(ctx)
+		if _, ours := errors.AsType[timeoutError](cause); ours {
+			return cause
+		}
+		return fmt.Errorf("%s: %w", r.name(), cause)
 	}
 	return err
 }
