@@ -398,7 +398,10 @@ func (s *ServerConfig) service(id, folder string) (*service, error) {
 		errs = append(errs, wrong(field("notification"), s.Notification, "host:port"))
 	}
 	errs = append(errs, s.addresses(made, field), s.limited(field), s.transport(made, field, folder), s.speak(made, field))
-	return made, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return made, err
+	}
+	return made, made.try(made.versions)
 }
 
 // hostPort tells whether an address is a host and a port from 1 to 65535.
@@ -563,7 +566,7 @@ func (s *ServerConfig) speak(made *service, field func(string) string) error {
 			return wrong(field("http"), s.HTTP, "a base URL (or nexus, or rst), which MSNP8 and later need; for older ones alone list them in version")
 		}
 		made.versions = made.server.Versions()
-		return made.try(made.versions)
+		return nil
 	}
 	for _, word := range s.Version {
 		v, err := msn.ParseVersion(word)
@@ -572,7 +575,10 @@ func (s *ServerConfig) speak(made *service, field func(string) string) error {
 		}
 		made.versions = append(made.versions, v)
 	}
-	return made.try(made.versions)
+	if own := s.MSNP24; own == "" && slices.Contains(made.versions, msn.MSNP24) {
+		return wrong(field("msnp24"), s.MSNP24, "host:port, as MSNP24 has a server of its own")
+	}
+	return nil
 }
 
 // try makes a client that never signs in, which looks at everything.

@@ -85,6 +85,7 @@ func TestMistakes(t *testing.T) {
 		{`nexus: ""`, "nexus: ftp://x", "servers.example.nexus", "ftp://x", "http or https URL"},
 		{"http: http://msn.example.com", `http: ""`, "servers.example.http", "", "base URL"},
 		{"transport: tcp", "transport: udp", "servers.example.transport", "udp", "tcp or gateway"},
+		{"version: auto", "version: MSNP24", "servers.example.msnp24", "", "host:port"},
 		{"version: auto", "version: MSNP99", "servers.example.version", "MSNP99", "MSNP2 to"},
 		{"address_map: {}", "address_map: {a: 'b:1'}", "servers.example.address_map", "a", "host:port"},
 		{`ca_file: ""`, "ca_file: none.pem", "servers.example.ca_file", "none.pem", "no such file"},
@@ -102,6 +103,9 @@ func TestMistakes(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: %q is taken", test.field, test.value)
 			continue
+		}
+		if strings.Contains(err.Error(), "Server.") {
+			t.Errorf("%s: %q names what is not in the file", test.field, err)
 		}
 		for _, part := range []string{"network." + test.field, test.value, test.allowed} {
 			if !strings.Contains(err.Error(), part) {
@@ -130,7 +134,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for text, want := range map[string][]msn.Version{
-		"auto": nil, "MSNP8": {8}, "msnp8, MSNP9": {8, 9}, "[MSNP2, MSNP12]": {2, 12},
+		"auto": msn.Versions(), "MSNP8": {8}, "msnp8, MSNP9": {8, 9}, "[MSNP2, MSNP12]": {2, 12},
 	} {
 		c, err := parse(t, strings.Replace(networkConfig, "version: auto", "version: "+text, 1))
 		if err != nil {
@@ -142,6 +146,15 @@ func TestVersions(t *testing.T) {
 		} else if got := all["example"].versions; len(got) != len(want) || len(got) > 0 && (got[0] != want[0] || got[len(got)-1] != want[len(want)-1]) {
 			t.Errorf("%s: %v", text, got)
 		}
+	}
+	// auto is what there are addresses for
+	c, err := parse(t, strings.NewReplacer("http: http://msn.example.com", `http: ""`, `nexus: ""`, "nexus: http://msn.example.com/nexus").Replace(networkConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.Config.services("")
+	if err != nil || len(all["example"].versions) != 11 {
+		t.Errorf("nexus alone: %v, %v", all["example"].versions, err)
 	}
 }
 

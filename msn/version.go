@@ -48,7 +48,7 @@ func ParseVersion(s string) (Version, error) {
 			return Version(n), nil
 		}
 	}
-	return 0, fmt.Errorf("%.20q is not a protocol version that is spoken; those are MSNP2 to 16, 18, 21 and 24", s)
+	return 0, fmt.Errorf("%.20q is not a protocol version that is spoken; those are MSNP2 to 18, 21 and 24", s)
 }
 
 // Versions lists what this package speaks, lowest first: those of the changelog. MSNP24 is not among them,
