@@ -14,7 +14,7 @@ const conferenceType = "conference"
 const mostInvited = 19
 
 // GetBridgeInfoVersion is raised whenever rooms should be described anew.
-func (c *Connector) GetBridgeInfoVersion() (info, capabilities int) { return 1, 1 }
+func (c *Connector) GetBridgeInfoVersion() (info, capabilities int) { return 1, 2 }
 
 // GetCapabilities is what the network as a whole can do.
 func (c *Connector) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
@@ -49,7 +49,7 @@ var files = func() event.FileFeatureMap {
 // features are those of every room. One style covers a whole message; everything else becomes readable
 // text.
 var features = &event.RoomFeatures{
-	ID: "com.github.matrix-msn.capabilities.1",
+	ID: "com.github.matrix-msn.capabilities.2",
 	Formatting: event.FormattingFeatureMap{
 		event.FmtBold: event.CapLevelPartialSupport, event.FmtItalic: event.CapLevelPartialSupport,
 		event.FmtUnderline: event.CapLevelPartialSupport, event.FmtStrikethrough: event.CapLevelPartialSupport,
@@ -69,7 +69,8 @@ var features = &event.RoomFeatures{
 	TypingNotifications: true,
 	DeleteChat:          true,
 	MessageRequest: &event.MessageRequestFeatures{
-		AcceptWithMessage: event.CapLevelPartialSupport, AcceptWithButton: event.CapLevelFullySupported,
+		// What is written accepts; bridgev2 leaves that to the bridge only so, and would take a reaction for it otherwise.
+		AcceptWithMessage: event.CapLevelFullySupported, AcceptWithButton: event.CapLevelFullySupported,
 	},
 }
 

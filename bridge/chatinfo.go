@@ -42,7 +42,7 @@ func (c *Client) sender(passport string) bridgev2.EventSender {
 // GetChatInfo describes a room.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
 	if _, passport, ok := parseDirect(portal.ID); ok {
-		return c.directInfo(passport), nil
+		return c.directInfo(ctx, portal, passport), nil
 	}
 	if _, id, ok := parseConference(portal.ID); ok {
 		found, err := c.conferences.get(ctx, id)
@@ -65,8 +65,9 @@ func (c *Client) member(passport string, membership event.Membership) bridgev2.C
 	return bridgev2.ChatMember{EventSender: c.sender(passport), Membership: membership}
 }
 
-func (c *Client) directInfo(passport string) *bridgev2.ChatInfo {
-	return &bridgev2.ChatInfo{
+// directInfo describes the room of two. portal is nil for one that is still to be made.
+func (c *Client) directInfo(ctx context.Context, portal *bridgev2.Portal, passport string) *bridgev2.ChatInfo {
+	info := &bridgev2.ChatInfo{
 		Type: ptr.Ptr(bridgedb.RoomTypeDM),
 		Members: &bridgev2.ChatMemberList{
 			IsFull: true, TotalMemberCount: 2, OtherUserID: makeUserID(c.server, passport),
@@ -75,6 +76,8 @@ func (c *Client) directInfo(passport string) *bridgev2.ChatInfo {
 				Set(c.member(passport, event.MembershipJoin)),
 		},
 	}
+	c.look(ctx, passport, portal != nil && portal.NameIsCustom, info)
+	return info
 }
 
 // conferenceNames is how many people the name of a conference's room lists.

@@ -45,7 +45,8 @@ type Client struct {
 	nudgesOut   spacing[networkid.PortalID]
 	keptTold    spacing[networkid.PortalID]
 	unsendTold  atomic.Bool
-	asked       sync.Map // by address: whose contact request is shown in this run
+	asked       sync.Map   // by address: whose contact request is shown in this run
+	deciding    sync.Mutex // held while a contact request is ended
 
 	standing standing
 	underway underway
@@ -78,7 +79,7 @@ func newClient(c *Connector, login *bridgev2.UserLogin, server, passport string)
 	client.conferences = &conferences{db: c.db, login: string(login.ID)}
 	client.groups = &groupRooms{form: c.Config.Contacts.Groups, db: c.db, login: string(login.ID)}
 	client.nicknames = &nicknames{db: c.db, login: string(login.ID)}
-	client.rooms = newRooms(c.br)
+	client.rooms = newRooms(c.br, &c.ghosts)
 	client.typist = newTypist(client.sendTyping)
 	client.keptTold.every = keptPause
 	client.nudgesIn.every, client.nudgesOut.every = c.Config.Nudge.Interval.Duration, c.Config.Nudge.Interval.Duration
@@ -283,9 +284,11 @@ type session struct {
 	seenMu  sync.Mutex
 	places  map[string]string // my other places, by id
 	reverse map[string]bool   // who is on the reverse list, of those who are known
+	waited  map[string]bool   // whose contact request was there at the sign-in, and is still to be looked at
 
-	calledOnMSN string // my name there; written before the first Ping returns
-	counted     bool   // in metrics.signedIn; written before Run ends
+	listed      atomic.Bool // the contact list is complete
+	calledOnMSN string      // my name there; written before the first Ping returns
+	counted     bool        // in metrics.signedIn; written before Run ends
 }
 
 // signIn is one sign-in, from dial to end. again asks for another try at once, with other versions.
@@ -298,12 +301,12 @@ func (c *Client) signIn(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals(), reverse: make(map[string]bool)}
+	s := &session{Client: c, notices: newNotices(c.tell), offline: newOfflineArrivals(), reverse: make(map[string]bool), waited: make(map[string]bool)}
 	s.pictures = s.newPictures()
 	if s.contacts, err = c.newContacts(ctx); err != nil {
 		return false, err
 	}
-	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = c.createRoom, c.nameGhost, c.tellRooms, s.sortGroups
+	s.contacts.create, s.contacts.name, s.contacts.tell, s.contacts.groups = c.createRoom, s.nameContact, c.tellRooms, s.sortGroups
 	wantStatus, wantText := c.own.want()
 	cfg.Presence = msn.Presence{Status: wantStatus}
 	cfg.PersonalMessage = personalOf(wantText)

@@ -144,10 +144,10 @@ func TestContactSync(t *testing.T) {
 			order = append(order, "room "+passport)
 			return passport != "there", nil
 		}
-		s.name = func(_ context.Context, passport, name string) { order = append(order, passport+" is "+name) }
+		s.name = func(_ context.Context, passport string) { order = append(order, "name "+passport) }
 		s.tell = func(context.Context, int) { t.Error("told of a few rooms") }
-		s.called("a", "Old")
-		s.called("a", "New")
+		s.called("a")
+		s.called("a")
 		for _, passport := range []string{"there", "a", "b", "c", "d", "a"} {
 			s.want(passport)
 		}
@@ -161,7 +161,7 @@ func TestContactSync(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		<-ended
-		want := []string{"room there", "room a", "room c", "room d", "a is New"} // three were to be made: b's second try came too late
+		want := []string{"room there", "room a", "room c", "room d", "name a"} // three were to be made: b's second try came too late
 		if len(order) != len(want) {
 			t.Fatalf("%q", order)
 		}

@@ -114,8 +114,7 @@ func (s *session) syncAll(ctx context.Context) (string, error) {
 			continue
 		}
 		contacts++
-		name, _ := s.displayName(contact.Passport)
-		s.contacts.called(contact.Passport, name)
+		s.contacts.called(contact.Passport)
 		s.wantRoom(contact)
 		s.showPresence(contact.Passport)
 	}

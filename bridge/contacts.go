@@ -22,16 +22,16 @@ const (
 // about ten rooms a second and would have no time for anybody else. Rooms go first.
 type contactSync struct {
 	create func(ctx context.Context, passport string) (made bool, err error)
-	name   func(ctx context.Context, passport, name string)
+	name   func(ctx context.Context, passport string)
 	tell   func(ctx context.Context, created int)
 	groups func(ctx context.Context)
 
 	mu         sync.Mutex
 	room       int // how many more may be created
 	rooms      []string
-	queued     map[string]int // tries so far
-	names      []string
-	nameOf     map[string]string
+	queued     map[string]int  // tries so far
+	renamed    map[string]bool // who is among names
+	names      []string        // who may be called otherwise than before
 	tasks      []func(context.Context)
 	created    int // of this batch
 	groupless  int // made since groups was called last
@@ -41,7 +41,7 @@ type contactSync struct {
 
 func newContactSync(maxRooms int) *contactSync {
 	return &contactSync{
-		room: maxRooms, queued: make(map[string]int), nameOf: make(map[string]string), wake: make(chan struct{}, 1),
+		room: maxRooms, queued: make(map[string]int), renamed: make(map[string]bool), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -57,14 +57,15 @@ func (s *contactSync) want(passport string) {
 	s.stir()
 }
 
-// called notes what somebody is called now.
-func (s *contactSync) called(passport, name string) {
+// called notes that somebody may be called otherwise than before. By what is found out when it is their turn.
+func (s *contactSync) called(passport string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, waiting := s.nameOf[passport]; !waiting {
-		s.names = append(s.names, passport)
+	if s.renamed[passport] {
+		return
 	}
-	s.nameOf[passport] = name
+	s.renamed[passport] = true
+	s.names = append(s.names, passport)
 	s.stir()
 }
 
@@ -139,8 +140,8 @@ func (s *contactSync) run(ctx context.Context) {
 		if created := s.batchDone(); created >= bigBatch {
 			s.tell(ctx, created)
 		}
-		if passport, name, ok := s.nextName(); ok {
-			s.name(ctx, passport, name)
+		if passport, ok := s.nextName(); ok {
+			s.name(ctx, passport)
 			continue
 		}
 		select {
@@ -161,17 +162,16 @@ func (s *contactSync) nextRoom() (string, bool) {
 	return passport, true
 }
 
-func (s *contactSync) nextName() (passport, name string, ok bool) {
+func (s *contactSync) nextName() (passport string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.names) == 0 {
-		return "", "", false
+		return "", false
 	}
 	passport = s.names[0]
 	s.names = s.names[1:]
-	name = s.nameOf[passport]
-	delete(s.nameOf, passport)
-	return passport, name, true
+	delete(s.renamed, passport)
+	return passport, true
 }
 
 func (s *contactSync) batchDone() int {

@@ -103,7 +103,7 @@ func (c *Client) quoteOf(ctx context.Context, portal *bridgev2.Portal, target *b
 		return ""
 	}
 	if _, passport, ok := parseUserID(target.SenderID); ok && passport != c.passport {
-		name, _ := c.displayName(passport)
+		name, _ := c.theirName(passport) // a nickname is nothing for others to read
 		return name + ": " + text
 	}
 	return text
@@ -119,7 +119,7 @@ func (c *Client) nameOfUser(user id.UserID) string {
 	if !ok {
 		return ""
 	}
-	name, _ := c.displayName(passport)
+	name, _ := c.theirName(passport)
 	return name
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 
 	msndb "github.com/matrix-msn/matrix-msn/database"
@@ -59,9 +61,44 @@ func (m *loginMeta) CopyFrom(other any) {
 
 var _ database.MetaMerger = (*loginMeta)(nil)
 
+// ghostMeta is what is kept with a ghost in bridgev2's own table.
+type ghostMeta struct {
+	nickname atomic.Bool // it is called what one of the users calls them
+}
+
+// storedGhostMeta is a ghostMeta as JSON.
+type storedGhostMeta struct {
+	Nickname bool `json:"nickname,omitempty"`
+}
+
+// MarshalJSON writes the content.
+func (m *ghostMeta) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedGhostMeta{m.nickname.Load()})
+}
+
+// UnmarshalJSON reads the content.
+func (m *ghostMeta) UnmarshalJSON(text []byte) error {
+	var stored storedGhostMeta
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return err
+	}
+	m.nickname.Store(stored.Nickname)
+	return nil
+}
+
+// metaOf is our part of a ghost's row. Who asks has the ghost for themselves: see ghosts.
+func metaOf(ghost *bridgev2.Ghost) *ghostMeta {
+	if meta, ok := ghost.Metadata.(*ghostMeta); ok {
+		return meta
+	}
+	meta := &ghostMeta{}
+	ghost.Metadata = meta
+	return meta
+}
+
 // GetDBMetaTypes tells bridgev2 which types of ours it stores.
 func (c *Connector) GetDBMetaTypes() database.MetaTypes {
-	return database.MetaTypes{UserLogin: func() any { return &loginMeta{} }}
+	return database.MetaTypes{UserLogin: func() any { return &loginMeta{} }, Ghost: func() any { return &ghostMeta{} }}
 }
 
 // memory is what is remembered of a login in our own table, read once.

@@ -3,14 +3,16 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
@@ -18,44 +20,98 @@ import (
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
-// ghosts changes what ghosts are called and look like. bridgev2 locks neither a ghost nor the room that bears its name, and tells
-// the rooms of a change in goroutines of its own; so a ghost that has a room is changed in the turn of that room, between two of
-// its events, and a ghost without one before a room uses it, by one goroutine at a time.
+// ghosts changes what ghosts are called and look like. bridgev2 locks neither a ghost nor the rooms that bear its name, and reads it
+// in the turn of each of them; so a ghost that has rooms is changed when it is the turn of all of them, between two of their events, and
+// a ghost without one before a room uses it.
 type ghosts struct {
 	br    *bridgev2.Bridge
 	locks stripes // held while the homeserver is asked
+	order stripes // held while rooms are asked for their turn: in all of them one change comes before the other
 
-	mu    sync.Mutex
-	known map[networkid.UserID]string // names, in this run
+	mu     sync.Mutex
+	known  map[networkid.UserID]naming // in this run
+	placed map[networkid.UserID][]networkid.PortalKey
 }
 
 func (g *ghosts) init(br *bridgev2.Bridge) {
-	g.br, g.known = br, make(map[networkid.UserID]string)
+	g.br, g.known = br, make(map[networkid.UserID]naming)
+	g.placed = make(map[networkid.UserID][]networkid.PortalKey)
 }
 
 // turnLimit is how long a change waits for the turn of a room: about as long as bridgev2 lets one event hold up the next.
 const turnLimit = time.Minute
 
-// change has f change a ghost with alter. The returned channel is closed when that is done; with a room, that is when the room
-// has dealt with what came before.
+// place gives the portal of a chat with a ghost. From now on the ghost is changed in its turn, even while its room is only being made.
+func (g *ghosts) place(ctx context.Context, id networkid.UserID, key networkid.PortalKey) (*bridgev2.Portal, error) {
+	order := g.order.of(string(id))
+	order.Lock()
+	defer order.Unlock()
+	portal, err := g.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("get the room: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.placed[id], key) {
+		g.placed[id] = append(g.placed[id], key)
+	}
+	return portal, nil
+}
+
+// change has f change a ghost with alter. The returned channel is closed when that is done; with rooms, that is when they have dealt
+// with what came before.
 func (g *ghosts) change(ctx context.Context, id networkid.UserID, f func(context.Context, *bridgev2.Ghost)) <-chan struct{} {
-	done := make(chan struct{})
-	rooms := g.rooms(ctx, id)
-	change := func(ctx context.Context) {
-		defer close(done)
-		g.with(ctx, id, f)
-		if len(rooms) > 1 {
-			go func() { // each in its own turn, which this one must not wait for
-				for _, room := range rooms[1:] {
-					g.resync(room, func(context.Context) {})
-				}
-			}()
+	order := g.order.of(string(id))
+	order.Lock()
+	defer order.Unlock()
+	portals := g.portals(ctx, id)
+	meeting := &meeting{missing: len(portals), done: make(chan struct{})}
+	meeting.do = func() { g.with(context.WithoutCancel(ctx), id, f) }
+	for _, key := range portals {
+		if !g.resync(key, meeting.come) {
+			meeting.miss()
 		}
 	}
-	if len(rooms) == 0 || !g.resync(rooms[0], change) {
-		change(ctx)
+	if len(portals) == 0 {
+		meeting.hold()
 	}
-	return done
+	return meeting.done
+}
+
+// meeting is of rooms whose turn it is: the last to come does what is to be done in the turn of all.
+type meeting struct {
+	do   func()
+	done chan struct{}
+	once sync.Once
+
+	mu      sync.Mutex
+	missing int
+}
+
+// hold does what is to be done, if that is not done yet.
+func (m *meeting) hold() {
+	m.once.Do(func() {
+		defer close(m.done)
+		m.do()
+	})
+}
+
+// miss is for one who does not come, or has come; it tells whether all have.
+func (m *meeting) miss() {
+	m.mu.Lock()
+	m.missing--
+	all := m.missing == 0
+	m.mu.Unlock()
+	if all {
+		m.hold()
+	}
+}
+
+// come waits until it is done. Who has waited too long for a room that is busy or gone does it.
+func (m *meeting) come(ctx context.Context) {
+	m.miss()
+	await(ctx, m.done)
+	m.hold()
 }
 
 // with does f with a ghost that nobody else changes meanwhile.
@@ -82,29 +138,62 @@ func alter(ctx context.Context, ghost *bridgev2.Ghost, info *bridgev2.UserInfo) 
 	ghost.UpdateInfo(ctx, info)
 }
 
-// rooms lists the rooms between two with a ghost.
-func (g *ghosts) rooms(ctx context.Context, id networkid.UserID) []*database.Portal {
-	rooms, err := g.br.DB.Portal.GetAllDMsWith(ctx, id)
+// portals lists the chats of two with a ghost: those that have a room, and those that are getting one.
+func (g *ghosts) portals(ctx context.Context, id networkid.UserID) (keys []networkid.PortalKey) {
+	rows, err := g.br.DB.Portal.GetAllDMsWith(ctx, id)
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to find the rooms with a ghost")
 	}
-	return slices.DeleteFunc(rooms, func(room *database.Portal) bool { return room.MXID == "" })
+	for _, row := range rows {
+		if row.MXID != "" {
+			keys = append(keys, row.PortalKey)
+		}
+	}
+	g.mu.Lock()
+	placed := slices.Clone(g.placed[id])
+	g.mu.Unlock()
+	for _, key := range placed {
+		if row, err := g.br.DB.Portal.GetByKey(ctx, key); err == nil && row != nil && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
-// resync does first in the turn of a room and has the room look at its ghost then. It reports whether the turn will come.
-func (g *ghosts) resync(room *database.Portal, first func(context.Context)) bool {
-	login := g.br.GetCachedUserLoginByID(room.Receiver)
+// turn is an event that does something in the turn of its portal, whether that has a room or not.
+type turn struct {
+	simplevent.ChatResync
+	first func()
+}
+
+var _ bridgev2.RemoteChatResyncWithInfo = (*turn)(nil)
+
+// ShouldCreatePortal is asked by bridgev2 in the turn of a portal without a room. It never makes one.
+func (t *turn) ShouldCreatePortal() bool {
+	t.first()
+	return false
+}
+
+// resync does first in the turn of a portal and has its room look at its ghost then. It reports whether the turn will come.
+func (g *ghosts) resync(key networkid.PortalKey, first func(context.Context)) bool {
+	login := g.br.GetCachedUserLoginByID(key.Receiver)
 	if login == nil {
 		return false
 	}
-	turn := login.QueueRemoteEvent(&simplevent.ChatResync{
-		EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: room.PortalKey},
-		GetChatInfoFunc: func(ctx context.Context, _ *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
-			first(ctx)
-			return &bridgev2.ChatInfo{}, nil
-		},
-	})
-	return turn.Success && !turn.Ignored
+	event := &turn{first: sync.OnceFunc(func() { first(g.br.BackgroundCtx) })}
+	event.EventMeta = simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: key}
+	event.GetChatInfoFunc = func(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+		event.first()
+		info := &bridgev2.ChatInfo{}
+		if c, ok := login.Client.(*Client); ok {
+			if _, passport, direct := parseDirect(portal.ID); direct {
+				c.look(ctx, passport, portal.NameIsCustom, info)
+			}
+		}
+		return info, nil
+	}
+	queued := login.QueueRemoteEvent(event)
+	return queued.Success && !queued.Ignored
 }
 
 // await waits until a change is done.
@@ -119,11 +208,19 @@ func await(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// name names a ghost. A weak name, made of the address, does not replace any other. The returned channel is that of change.
-func (g *ghosts) name(ctx context.Context, id networkid.UserID, passport, name string, weak bool) <-chan struct{} {
-	due := !g.has(id, name, weak)
+// naming is a name for a ghost.
+type naming struct {
+	name  string
+	nick  bool // the user's own word for them
+	weak  bool // made of the address: it replaces nothing but a nickname
+	blind bool // by who does not know better: it replaces nothing
+}
+
+// name names a ghost. The returned channel is that of change.
+func (g *ghosts) name(ctx context.Context, id networkid.UserID, passport string, n naming) <-chan struct{} {
+	due := !g.has(id, n)
 	if due {
-		g.with(ctx, id, func(_ context.Context, ghost *bridgev2.Ghost) { due = g.due(ghost, name, weak) })
+		g.with(ctx, id, func(_ context.Context, ghost *bridgev2.Ghost) { due = g.due(ghost, n) })
 	}
 	if !due {
 		done := make(chan struct{})
@@ -131,50 +228,90 @@ func (g *ghosts) name(ctx context.Context, id networkid.UserID, passport, name s
 		return done
 	}
 	return g.change(ctx, id, func(ctx context.Context, ghost *bridgev2.Ghost) {
-		if g.due(ghost, name, weak) {
-			alter(ctx, ghost, userInfo(passport, name))
-			g.know(id, name)
+		if g.due(ghost, n) {
+			info := userInfo(passport, n.name)
+			info.ExtraUpdates = func(_ context.Context, ghost *bridgev2.Ghost) bool {
+				return metaOf(ghost).nickname.Swap(n.nick) != n.nick
+			}
+			alter(ctx, ghost, info)
+			g.know(id, n)
 		}
 	})
 }
 
 // due tells whether a ghost is to be named, and remembers its name if not.
-func (g *ghosts) due(ghost *bridgev2.Ghost, name string, weak bool) bool {
-	if weak && ghost.Name != "" || ghost.Name == name && ghost.NameSet && ghost.AvatarSet {
-		g.know(ghost.ID, ghost.Name)
+func (g *ghosts) due(ghost *bridgev2.Ghost, n naming) bool {
+	now := naming{name: ghost.Name, nick: metaOf(ghost).nickname.Load()}
+	if now.name != "" && now.resists(n) || now.name == n.name && now.nick == n.nick && ghost.NameSet && ghost.AvatarSet {
+		g.know(ghost.ID, now)
 		return false
 	}
 	return true
 }
 
-func (g *ghosts) know(id networkid.UserID, name string) {
+// resists tells whether a name stays when another comes.
+func (n naming) resists(other naming) bool { return other.blind || other.weak && !n.nick }
+
+func (g *ghosts) know(id networkid.UserID, n naming) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known[id] = name
+	g.known[id] = n
 }
 
-func (g *ghosts) has(id networkid.UserID, name string, weak bool) bool {
+func (g *ghosts) has(id networkid.UserID, n naming) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	known, named := g.known[id]
-	return named && (weak || known == name)
+	return named && (known.resists(n) || known.name == n.name && known.nick == n.nick)
 }
 
-// displayName is what somebody is called: by the user's own nickname for them, by their own presence or the contact list, else
-// by the address.
-func (c *Client) displayName(passport string) (name string, known bool) {
+// snapshot is a copy of a ghost, for who looks at it outside the turn of its rooms.
+func (g *ghosts) snapshot(ctx context.Context, id networkid.UserID) (ghost *bridgev2.Ghost, err error) {
+	lock := g.locks.of(string(id))
+	lock.Lock()
+	defer lock.Unlock()
+	found, err := g.br.GetGhostByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	row, seen := *found.Ghost, *found
+	seen.Ghost = &row
+	return &seen, nil
+}
+
+// theirName is what somebody calls themselves: by their own presence or the contact list, else the address.
+func (c *Client) theirName(passport string) (name string, known bool) {
 	if s := c.current.Load(); s != nil {
-		if nickname := s.nickname(passport); nickname != "" && c.conn.Config.Contacts.Names == namesNickname {
-			return c.nameOf(passport, nickname), true
-		}
 		if heard := s.msn.PresenceOf(passport).FriendlyName; heard != "" {
 			return c.nameOf(passport, heard), true
 		}
-		if contact, ok := s.msn.Contact(passport); ok && contact.FriendlyName != "" {
+		// A service that knows no name of theirs puts the address there.
+		if contact, ok := s.msn.Contact(passport); ok && contact.FriendlyName != "" && !strings.EqualFold(contact.FriendlyName, passport) {
 			return c.nameOf(passport, contact.FriendlyName), true
 		}
 	}
 	return passport, false
+}
+
+// nicknameFor is what the user calls somebody, if it is to be shown; "" for nothing of their own.
+func (c *Client) nicknameFor(passport string) string {
+	s := c.current.Load()
+	if s == nil || c.conn.Config.Contacts.Names != namesNickname {
+		return ""
+	}
+	nickname := s.nickname(passport)
+	if nickname == "" {
+		return ""
+	}
+	return c.nameOf(passport, nickname)
+}
+
+// displayName is what somebody is called in words to the user: by the user's nickname for them, else as they call themselves.
+func (c *Client) displayName(passport string) (name string, known bool) {
+	if nickname := c.nicknameFor(passport); nickname != "" {
+		return nickname, true
+	}
+	return c.theirName(passport)
 }
 
 // nameOf is what is shown of a friendly name.
@@ -185,22 +322,112 @@ func (c *Client) nameOf(passport, friendlyName string) string {
 	return cmp.Or(msnfmt.Name(friendlyName), passport)
 }
 
-// ensureGhost makes sure that a ghost has a name before a room uses it. heard is what the person was called
-// along the way, for people on no list; "" if nothing was.
-func (c *Client) ensureGhost(ctx context.Context, passport, heard string) {
-	if passport == c.passport {
-		return
-	}
-	name, known := c.displayName(passport)
-	if !known && heard != "" {
+// naming is what somebody's ghost is called. A ghost is of all users of the bridge, and a nickname of one: it is the ghost's as long as
+// nobody else here knows them.
+func (c *Client) naming(ctx context.Context, passport, heard string) naming {
+	name, known := c.theirName(passport)
+	if !known && heard != "" && !strings.EqualFold(heard, passport) {
 		name, known = c.nameOf(passport, heard), true
 	}
-	c.conn.ghosts.name(ctx, makeUserID(c.server, passport), passport, name, !known)
+	s := c.current.Load()
+	if s == nil || !s.listed.Load() {
+		return naming{name: name, blind: true}
+	}
+	if !s.knows(passport) {
+		return naming{name: name, blind: !known}
+	}
+	if nickname := c.nicknameFor(passport); nickname != "" && !c.shared(ctx, passport) {
+		return naming{name: nickname, nick: true}
+	}
+	return naming{name: name, weak: !known}
 }
 
-// nameGhost gives a contact's ghost a new name.
-func (c *Client) nameGhost(ctx context.Context, passport, name string) {
-	await(ctx, c.conn.ghosts.name(ctx, makeUserID(c.server, passport), passport, name, false))
+// shared tells whether other users of the bridge know somebody, too, or have a room with them.
+func (c *Client) shared(ctx context.Context, passport string) bool {
+	if c.conn.people.knownTo(c.login.UserMXID, c.server, passport) {
+		return true
+	}
+	br := c.conn.br
+	rows, err := br.DB.Portal.GetAllDMsWith(ctx, makeUserID(c.server, passport))
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to find the rooms with a ghost")
+		return true
+	}
+	return slices.ContainsFunc(rows, func(row *bridgedb.Portal) bool {
+		login := br.GetCachedUserLoginByID(row.Receiver)
+		return row.MXID != "" && login != nil && login.UserMXID != c.login.UserMXID
+	})
+}
+
+// ensureGhost makes sure that a ghost has a name before a room uses it. heard is what the person was called
+// along the way, for people on no list; "" if nothing was. The returned channel is closed when it is done.
+func (c *Client) ensureGhost(ctx context.Context, passport, heard string) <-chan struct{} {
+	if passport == c.passport {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	return c.conn.ghosts.name(ctx, makeUserID(c.server, passport), passport, c.naming(ctx, passport, heard))
+}
+
+// nameContact gives a contact's ghost and room the names that are due.
+func (s *session) nameContact(ctx context.Context, passport string) {
+	await(ctx, s.ensureGhost(ctx, passport, ""))
+	if due, err := s.lookDue(ctx, passport); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to see whether a contact's room is called as it should be")
+	} else if due {
+		s.conn.ghosts.resync(directKey(s.login.ID, s.server, passport), func(context.Context) {})
+	}
+}
+
+// wellNamed tells whether a ghost is called as somebody is known to be called now. It asks nobody, for handlers.
+func (s *session) wellNamed(passport string) bool {
+	id := makeUserID(s.server, passport)
+	name, _ := s.theirName(passport)
+	nickname := s.nicknameFor(passport)
+	return s.conn.ghosts.has(id, naming{name: name}) || nickname != "" && s.conn.ghosts.has(id, naming{name: nickname, nick: true})
+}
+
+// look gives the room of two the look that is not its ghost's: the name that the user has given the contact. custom tells whether it has
+// one already.
+func (c *Client) look(ctx context.Context, passport string, custom bool, info *bridgev2.ChatInfo) {
+	if s := c.current.Load(); s != nil && s.listed.Load() { // else nobody knows what is right
+		nickname := c.nicknameFor(passport)
+		switch {
+		case nickname != "":
+			info.Name = &nickname
+		case custom:
+			info.Name = bridgev2.DefaultChatName
+		}
+		custom = nickname != ""
+	}
+	if !custom || !c.conn.br.Config.PrivateChatPortalMeta {
+		return
+	}
+	// bridgev2 gives a room with a name of its own nothing of its ghost's any more.
+	ghost, err := c.conn.ghosts.snapshot(ctx, makeUserID(c.server, passport))
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to get a ghost to dress a room")
+		return
+	}
+	info.Avatar = &bridgev2.Avatar{ID: ghost.AvatarID, MXC: ghost.AvatarMXC, Hash: ghost.AvatarHash, Remove: ghost.AvatarID == ""}
+}
+
+// lookDue tells whether look would change the room of a contact.
+func (s *session) lookDue(ctx context.Context, passport string) (bool, error) {
+	row, err := s.conn.br.DB.Portal.GetByKey(ctx, directKey(s.login.ID, s.server, passport))
+	if err != nil || row == nil || row.MXID == "" {
+		return false, err
+	}
+	nickname := s.nicknameFor(passport)
+	if nickname == "" {
+		return row.NameIsCustom, nil
+	}
+	if !row.NameIsCustom || row.Name != nickname || !row.NameSet {
+		return true, nil
+	}
+	ghost, err := s.conn.ghosts.snapshot(ctx, makeUserID(s.server, passport))
+	return err == nil && s.conn.br.Config.PrivateChatPortalMeta && row.AvatarID != ghost.AvatarID, err
 }
 
 // userInfo is what a ghost is given.
@@ -216,6 +443,6 @@ func (c *Client) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridgev
 	if !ok || server != c.server {
 		return nil, nil
 	}
-	name, _ := c.displayName(passport)
+	name, _ := c.theirName(passport)
 	return userInfo(passport, name), nil
 }

@@ -26,9 +26,9 @@ func TestGhostInTurn(t *testing.T) {
 		})
 		name := fmt.Sprint("Bob ", i)
 		if c.ensureGhost(t.Context(), bobMSN, ""); i%10 > 0 { // waits for nothing
-			c.conn.ghosts.name(t.Context(), ghost, bobMSN, name, false)
+			c.conn.ghosts.name(t.Context(), ghost, bobMSN, naming{name: name})
 		} else {
-			c.nameGhost(t.Context(), bobMSN, name)
+			await(t.Context(), c.conn.ghosts.name(t.Context(), ghost, bobMSN, naming{name: name}))
 		}
 		if i == 25 {
 			c.conn.pictures.give(t.Context(), ghost, "hash", "mxc://example.com/picture")

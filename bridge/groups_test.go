@@ -202,7 +202,7 @@ func (h *house) inStep() {
 	s.contacts.mu.Lock()
 	s.contacts.regrouping = true
 	s.contacts.mu.Unlock()
-	s.contacts.called("nobody@example.com", "Nobody")
+	s.contacts.called("nobody@example.com")
 	for { // names come last
 		s.contacts.mu.Lock()
 		idle := len(s.contacts.tasks)+len(s.contacts.names) == 0 && !s.contacts.regrouping

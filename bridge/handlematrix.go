@@ -115,6 +115,9 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 		}
 		return c.stored(sent), nil
 	}
+	if err := c.answerByText(ctx, msg.Portal); err != nil {
+		return nil, sendStatus(err)
+	}
 	about := msnfmt.About{Quote: c.quoteOf(ctx, msg.Portal, msg.ReplyTo), Name: c.nameOfUser}
 	file := isMedia(msg.Content)
 	if file {
@@ -185,6 +188,9 @@ func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.Matrix
 
 // HandleMatrixReaction says in a line what the reaction was.
 func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixReaction) (*bridgedb.Reaction, error) {
+	if msg.Portal.MessageRequest {
+		return nil, refusal("a reaction is no answer here: write something, or one of the commands that the message names")
+	}
 	if !c.conn.Config.Text.Reactions {
 		return &bridgedb.Reaction{}, nil
 	}
@@ -209,6 +215,9 @@ func (c *Client) HandleMatrixMessageRemove(context.Context, *bridgev2.MatrixMess
 
 // HandleMatrixPollStart sends a poll as text.
 func (c *Client) HandleMatrixPollStart(ctx context.Context, msg *bridgev2.MatrixPollStart) (*bridgev2.MatrixMessageResponse, error) {
+	if err := c.answerByText(ctx, msg.Portal); err != nil {
+		return nil, sendStatus(err)
+	}
 	return c.readable(ctx, &msg.MatrixMessage)
 }
 
@@ -383,52 +392,6 @@ func (c *Client) deleteRoom(ctx context.Context, key networkid.PortalKey) {
 		Type: bridgev2.RemoteEventChatDelete, PortalKey: key,
 		PostHandleFunc: func(context.Context, *bridgev2.Portal) { c.rooms.forget(key) },
 	}})
-}
-
-// HandleMatrixAcceptMessageRequest adds who asked to the contact list.
-func (c *Client) HandleMatrixAcceptMessageRequest(ctx context.Context, msg *bridgev2.MatrixAcceptMessageRequest) error {
-	if _, id, ok := parseCircle(msg.Portal.ID); ok {
-		return sendStatus(c.answerCircle(ctx, id, true))
-	}
-	_, passport, ok := parseDirect(msg.Portal.ID)
-	if !ok {
-		return sendStatus(errOddPortal)
-	}
-	return sendStatus(c.accept(ctx, passport))
-}
-
-// decline says no to somebody who asked.
-func (c *Client) decline(ctx context.Context, passport string) error {
-	s, err := c.online()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	if err := s.msn.Decline(ctx, passport); err != nil {
-		return err
-	}
-	c.decided(ctx, passport)
-	return nil
-}
-
-// accept puts somebody on the contact list, which answers a request of theirs.
-func (c *Client) accept(ctx context.Context, passport string) error {
-	s, err := c.online()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	name, known := c.displayName(passport)
-	if !known || s.msn.KeepsNicknames() { // there it would be a nickname, which the user has not given
-		name = ""
-	}
-	if _, err := s.msn.AddContact(ctx, passport, name); err != nil {
-		return err
-	}
-	c.decided(ctx, passport)
-	return nil
 }
 
 // block keeps somebody from seeing and writing to the user, which answers a request of theirs as well.

@@ -3,8 +3,6 @@ package bridge
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
@@ -12,7 +10,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
 	"github.com/matrix-msn/matrix-msn/msn"
 )
@@ -29,6 +26,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.ContactChanged:
 		s.contactChanged(e.Contact)
 	case msn.ContactRemoved:
+		s.requestOver(e.Passport)
 		s.showPresence(e.Passport)
 		s.pictures.gone(e.Passport)
 	case msn.ContactRequest:
@@ -75,17 +73,19 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
 	s.conn.metrics.signedIn.Inc()
 	s.counted, s.calledOnMSN = true, e.FriendlyName
+	s.listed.Store(true)
 	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
 	}
 	s.announce(status.BridgeState{StateEvent: status.StateConnected})
 	s.signedInAgain(ctx)
+	s.waiting()
+	s.contacts.do(s.settleRequests)
 	for _, contact := range s.msn.Contacts() {
 		s.mutual(contact)
 		if contact.On(msn.ForwardList) {
-			name, _ := s.displayName(contact.Passport)
-			s.contacts.called(contact.Passport, name)
+			s.contacts.called(contact.Passport)
 		}
 	}
 }
@@ -93,12 +93,12 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 func (s *session) contactChanged(contact msn.Contact) {
 	s.contacts.regroup()
 	s.mutual(contact)
+	s.requestOver(contact.Passport)
 	s.showPresence(contact.Passport)
 	if !contact.On(msn.ForwardList) {
 		return
 	}
-	name, _ := s.displayName(contact.Passport)
-	s.contacts.called(contact.Passport, name)
+	s.contacts.called(contact.Passport)
 	s.wantRoom(contact)
 }
 
@@ -114,10 +114,8 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 		return
 	}
 	contact, _ := s.msn.Contact(passport)
-	if p.FriendlyName != "" {
-		if name, _ := s.displayName(passport); !s.conn.ghosts.has(makeUserID(s.server, passport), name, false) {
-			s.contacts.called(passport, name)
-		}
+	if p.FriendlyName != "" && !s.wellNamed(passport) {
+		s.contacts.called(passport)
 	}
 	s.wantRoom(contact)
 }
@@ -255,68 +253,4 @@ func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
 			MemberMap: bridgev2.ChatMemberMap{}.Set(s.member(e.Passport, event.MembershipLeave)),
 		}},
 	})
-}
-
-// contactRequest makes a message-request room with a notice of who asks. Nobody is accepted by it.
-func (s *session) contactRequest(ctx context.Context, e msn.ContactRequest) {
-	name := s.nameOf(e.Passport, e.FriendlyName)
-	if s.conn.Config.Contacts.AcceptAll {
-		if err := s.accept(ctx, e.Passport); err == nil {
-			s.tell(ctx, fmt.Sprintf("%s (%s) has added you to their MSN contact list, and is on yours now, as this bridge accepts everybody.", cell(name), cell(e.Passport)))
-			return
-		} else if ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to accept a contact request; the user is asked")
-		}
-	}
-	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
-	key := directKey(s.login.ID, s.server, e.Passport)
-	s.ensureRoom(ctx, key)
-	meta := s.event(bridgev2.RemoteEventMessage, key, e.Passport)
-	meta.CreatePortal, meta.Timestamp = true, time.Now()
-	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
-		s.bringBack(ctx, portal)
-		if portal.MessageRequest {
-			return
-		}
-		portal.MessageRequest = true
-		if err := portal.Save(ctx); err != nil {
-			zerolog.Ctx(ctx).Err(err).Msg("Failed to store a message request")
-		}
-	}
-	s.asked.Store(e.Passport, true)
-	text := fmt.Sprintf("%s (%s) has added you to their MSN contact list. To add them too, answer here or write `%s accept`; "+
-		"`%[3]s decline` says no, and `%[3]s block` keeps them from seeing you.", name, e.Passport, s.conn.br.Config.CommandPrefix)
-	if e.Text != "" {
-		text += "\nThey wrote: " + e.Text
-	}
-	s.login.QueueRemoteEvent(&simplevent.PreConvertedMessage{
-		EventMeta: meta, ID: requestMessageID(e.Passport),
-		Data: &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
-			Type: event.EventMessage, Content: &event.MessageEventContent{
-				// A mention pings, but not in a notice: .m.rule.suppress_notices comes first.
-				MsgType: event.MsgText, Body: text, Mentions: &event.Mentions{UserIDs: []id.UserID{s.login.UserMXID}},
-			},
-		}}},
-	})
-}
-
-// decided ends a contact request: a new one will be told again.
-func (c *Client) decided(ctx context.Context, passport string) {
-	br := c.conn.br
-	_, asked := c.asked.LoadAndDelete(passport)
-	portal, err := br.GetExistingPortalByKey(ctx, directKey(c.login.ID, c.server, passport))
-	if err == nil && portal != nil {
-		request, missing := br.DB.Message.GetFirstPartByID(ctx, c.login.ID, requestMessageID(passport))
-		asked = asked || request != nil || missing != nil
-		err = br.DB.Message.DeleteAllParts(ctx, c.login.ID, requestMessageID(passport))
-	}
-	if err != nil {
-		zerolog.Ctx(ctx).Err(err).Msg("Failed to forget a contact request")
-	}
-	if asked && portal != nil && portal.MXID != "" {
-		c.login.QueueRemoteEvent(&simplevent.ChatResync{
-			EventMeta: simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: portal.PortalKey},
-			ChatInfo:  &bridgev2.ChatInfo{MessageRequest: new(bool)},
-		})
-	}
 }

@@ -77,7 +77,6 @@ func (s *session) rename(ctx context.Context, passport, name string) error {
 	if err := s.nicknames.set(ctx, passport, name); err != nil {
 		return err
 	}
-	shown, _ := s.displayName(passport)
-	s.contacts.called(passport, shown)
+	s.contacts.called(passport)
 	return nil
 }

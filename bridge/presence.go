@@ -423,6 +423,20 @@ func (p *people) remove(c *Client) {
 	}
 }
 
+// knownTo tells whether anybody but a user has somebody of a service on their list, of those who are signed in.
+func (p *people) knownTo(but id.UserID, server, passport string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for user, clients := range p.clients {
+		for c := range clients {
+			if s := c.current.Load(); user != but && c.server == server && s != nil && s.knows(passport) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // heard notes a user's presence and lists the user's clients.
 func (p *people) heard(user id.UserID, presence event.Presence) []*Client {
 	p.mu.Lock()

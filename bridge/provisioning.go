@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 
 	"go.mau.fi/util/exhttp"
 	"go.mau.fi/util/ptr"
@@ -239,8 +238,4 @@ func (s *session) requestList() []listedRequest {
 		list = append(list, listedRequest{e.Passport, s.nameOf(e.Passport, e.FriendlyName), e.Text})
 	}
 	return list
-}
-
-func (s *session) asks(passport string) bool {
-	return slices.ContainsFunc(s.msn.Requests(), func(e msn.ContactRequest) bool { return e.Passport == passport })
 }

@@ -58,7 +58,12 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 	if err := c.befriend(ctx, passport); err != nil {
 		return nil, bridgev2.WrapRespErr(errors.New(strings.TrimSuffix(reason(err), ".")), mautrix.MNotFound)
 	}
+	await(ctx, c.ensureGhost(ctx, passport, ""))
 	key := directKey(c.login.ID, c.server, passport)
+	portal, err := c.conn.ghosts.place(ctx, makeUserID(c.server, passport), key)
+	if err != nil {
+		return nil, err
+	}
 	room, err := c.rooms.id(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("get the room of %s: %w", passport, err)
@@ -80,7 +85,7 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 	if room == "" {
 		go c.sortWhenMade(c.conn.br.BackgroundCtx, key)
 	}
-	return &bridgev2.CreateChatResponse{PortalKey: key, PortalInfo: c.directInfo(passport)}, nil
+	return &bridgev2.CreateChatResponse{PortalKey: key, Portal: portal, PortalInfo: c.directInfo(ctx, nil, passport)}, nil
 }
 
 // befriend adds somebody to the contact list: not who asks, which would accept them by accident, nor who is blocked.
@@ -160,7 +165,7 @@ func (c *Client) meant(passport string) bool {
 func (c *Client) resolved(ctx context.Context, passport string) (*bridgev2.ResolveIdentifierResponse, error) {
 	c.ensureGhost(ctx, passport, "")
 	id := makeUserID(c.server, passport)
-	ghost, err := c.conn.br.GetGhostByID(ctx, id)
+	ghost, err := c.conn.ghosts.snapshot(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("get the ghost of %s: %w", passport, err)
 	}

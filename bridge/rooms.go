@@ -19,16 +19,17 @@ const roomTimeout = 30 * time.Second
 // it does, further events for the same room are not safe; so a room is made first, and whoever has
 // something for it waits.
 type rooms struct {
-	br    *bridgev2.Bridge
-	locks stripes
+	br     *bridgev2.Bridge
+	ghosts *ghosts
+	locks  stripes
 
 	mu      sync.Mutex
 	made    map[networkid.PortalKey]bool     // known to be there
 	waiting map[networkid.PortalKey][]func() // for a room that is being made
 }
 
-func newRooms(br *bridgev2.Bridge) *rooms {
-	return &rooms{br: br, made: make(map[networkid.PortalKey]bool), waiting: make(map[networkid.PortalKey][]func())}
+func newRooms(br *bridgev2.Bridge, ghosts *ghosts) *rooms {
+	return &rooms{br: br, ghosts: ghosts, made: make(map[networkid.PortalKey]bool), waiting: make(map[networkid.PortalKey][]func())}
 }
 
 // known tells whether a room is known to be there.
@@ -92,9 +93,9 @@ func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key netwo
 		return false, fmt.Errorf("get the room: %w", err)
 	}
 	if made = room == ""; made {
-		portal, err := r.br.GetPortalByKey(ctx, key)
+		portal, err := r.place(ctx, key)
 		if err != nil {
-			return false, fmt.Errorf("get the room: %w", err)
+			return false, err
 		}
 		// Finishing one room takes less than undoing half of it, and bridgev2 does not take cancelling well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roomTimeout)
@@ -105,6 +106,18 @@ func (r *rooms) ensure(ctx context.Context, login *bridgev2.UserLogin, key netwo
 	}
 	r.note(key)
 	return made, nil
+}
+
+// place gives the portal of a room that is about to be made.
+func (r *rooms) place(ctx context.Context, key networkid.PortalKey) (*bridgev2.Portal, error) {
+	if server, passport, ok := parseDirect(key.ID); ok {
+		return r.ghosts.place(ctx, makeUserID(server, passport), key)
+	}
+	portal, err := r.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("get the room: %w", err)
+	}
+	return portal, nil
 }
 
 // inLine does f, which makes a room and uses it: at once if the room is there, else in the background, one after the other for each room.
@@ -152,7 +165,7 @@ func (c *Client) makeRoom(ctx context.Context, key networkid.PortalKey) (made bo
 
 // createRoom makes a contact's room, if there is none.
 func (c *Client) createRoom(ctx context.Context, passport string) (made bool, err error) {
-	c.ensureGhost(ctx, passport, "")
+	await(ctx, c.ensureGhost(ctx, passport, ""))
 	return c.makeRoom(ctx, directKey(c.login.ID, c.server, passport))
 }
 
