@@ -68,7 +68,9 @@ var troubles = []trouble{
 	{is(errServerGone), "msn-server-gone",
 		"This MSN service is not in the bridge's configuration any more.", true},
 	{isCertificate, "msn-certificate",
-		"The certificate of the MSN service is not trusted.", false},
+		"The certificate of the MSN service is not trusted. An administrator can name the authority that it is from (`ca_file` of the server).", false},
+	{is(msn.ErrOtherProtocol), "msn-other-protocol",
+		"What answers at the address of the MSN service does not speak as it should. An administrator can look at the address and `tls` of the server.", false},
 	{isUnreachable, "msn-unreachable",
 		"The MSN service cannot be reached.", false},
 	{is(msn.ErrDeadPeer, msn.ErrNoAnswer, context.DeadlineExceeded), "msn-no-answer",
@@ -113,7 +115,7 @@ func (t trouble) explain(err error) string {
 	if errors.As(err, &refused) && refused.Text != "" {
 		return fmt.Sprintf("%s The service says: %q", t.text, refused.Text)
 	}
-	if t.code == otherTrouble.code || t.code == "msn-certificate" || t.code == "msn-service-trouble" {
+	if t.code == otherTrouble.code || t.code == "msn-certificate" || t.code == "msn-other-protocol" || t.code == "msn-service-trouble" {
 		return fmt.Sprintf("%s (%v)", t.text, err)
 	}
 	return t.text

@@ -36,6 +36,7 @@ func TestDiagnose(t *testing.T) {
 		{&msn.MovedError{}, "msn-moved", false},
 		{&net.OpError{Op: "dial", Err: errors.New("refused")}, "msn-unreachable", false},
 		{&net.DNSError{}, "msn-unreachable", false},
+		{fmt.Errorf("%w: HTTP: %w", msn.ErrOtherProtocol, msn.ErrClosed), "msn-other-protocol", false},
 		{&tls.CertificateVerificationError{Err: errors.New("expired")}, "msn-certificate", false},
 		{msn.ErrDeadPeer, "msn-no-answer", false},
 		{context.DeadlineExceeded, "msn-no-answer", false},

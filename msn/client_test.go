@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -567,6 +569,48 @@ func TestFaults(t *testing.T) {
 			}
 			s.SetFaults(msntest.Faults{LoginRedirect: true})
 			begin(t, s, alice, nexus, msn.MSNP12).settled()
+		})
+	}
+}
+
+// TestOtherProtocol has a port at which no MSN service answers, or one that is spoken to in the wrong way: the error says which.
+func TestOtherProtocol(t *testing.T) {
+	cases := []struct {
+		name, answer, says string
+		secured            bool
+	}{
+		{"HTTP", "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "HTTP, and not MSNP", false},
+		{"TLS", "\x15\x03\x01\x00\x02\x02\x0a", "TLS, and it is spoken to without", false},
+		{"no TLS", "HTTP/1.1 400 Bad Request\r\n\r\n", "no TLS", true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			port, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				nc, err := port.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = nc.Read(make([]byte, 100))    // whatever it is
+				_, _ = io.WriteString(nc, tc.answer) // the client may be gone
+				_ = nc.Close()
+			}()
+			t.Cleanup(func() { _ = port.Close(); <-ended })
+			s := house(t, nil)
+			here := func(cfg *msn.Config) {
+				cfg.Server.Notification = port.Addr().String()
+				if tc.secured {
+					cfg.Server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+				}
+			}
+			if err := begin(t, s, alice, here, msn.MSNP12).reason(); !errors.Is(err, msn.ErrOtherProtocol) || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("Run = %v", err)
+			}
 		})
 	}
 }

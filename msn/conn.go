@@ -219,6 +219,15 @@ func line(cmd wire.Command, from wire.Side) string {
 
 // closedBy makes the reason of an end out of a read error: a broken line stays visible as such.
 func closedBy(err error) error {
+	var broken *wire.SyntaxError
+	if errors.As(err, &broken) {
+		switch {
+		case strings.HasPrefix(broken.Line, `"HTT`):
+			return fmt.Errorf("%w: HTTP, and not MSNP: %w: %w", ErrOtherProtocol, ErrClosed, err)
+		case strings.HasPrefix(broken.Line, `"\x15\x03`): // an alert record
+			return fmt.Errorf("%w: TLS, and it is spoken to without: %w: %w", ErrOtherProtocol, ErrClosed, err)
+		}
+	}
 	return fmt.Errorf("%w: %w", ErrClosed, err)
 }
 

@@ -31,6 +31,7 @@ var (
 	ErrNotOnList         = errors.New("not on the contact list")                // 216 on REM
 	ErrAlreadyThere      = errors.New("already there")                          // 215
 	ErrClosedHost        = errors.New("a host of Microsoft's, which is closed") // named by a server, see ClosedHost
+	ErrOtherProtocol     = errors.New("the port speaks another protocol")
 	ErrActionNeeded      = errors.New("the account must be completed on the web first")
 	ErrSessionLost       = errors.New("the service does not know this sign-in any more") // HTTP 403 of a web service
 	ErrStaleTicket       = errors.New("the ticket for the service has expired")

@@ -3,6 +3,7 @@ package msn
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -113,6 +114,9 @@ func (d *dialer) dial(ctx context.Context, kind serverKind, addr string) (net.Co
 	secured := tls.Client(nc, cfg)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // unusable either way
+		if broken := new(tls.RecordHeaderError); errors.As(err, broken) {
+			err = fmt.Errorf("%w: no TLS: %w", ErrOtherProtocol, err)
+		}
 		return nil, fmt.Errorf("TLS with %s: %w", addr, err)
 	}
 	return secured, nil

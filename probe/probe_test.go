@@ -105,6 +105,9 @@ func TestFailures(t *testing.T) {
 		}
 		return msn.Config{Server: s.MSN(), Versions: []msn.Version{msn.MSNP8}}, []string{"it is old"}, nil
 	}
+	private, plain := httptest.NewTLSServer(http.NotFoundHandler()), httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(private.Close)
+	t.Cleanup(plain.Close)
 	flags := func(more ...string) []string {
 		return append([]string{"--ns", s.NSAddr(), "--http", s.HTTPURL(), "--user", alice}, more...)
 	}
@@ -122,6 +125,9 @@ func TestFailures(t *testing.T) {
 		{"configured service and its versions", []string{"--server", "ours", "--user", alice, "--password", "alice-secret"}, exitPassed, "MSNP8"},
 		{"unknown service", []string{"--server", "theirs", "--user", alice, "--password", "alice-secret"}, exitUsage, "no service theirs"},
 		{"no port", []string{"--ns", "127.0.0.1", "--user", alice, "--password", "alice-secret"}, exitUsage, "host:port"},
+		{"a certificate of one's own", []string{"--ns", s.NSAddr(), "--http", private.URL, "--user", alice, "--password", "alice-secret", "--version", "MSNP12"}, exitFailed, "`ca_file`"},
+		{"no TLS", []string{"--ns", s.NSAddr(), "--http", "https" + strings.TrimPrefix(plain.URL, "http"), "--user", alice, "--password", "alice-secret", "--version", "MSNP12"}, exitFailed, "`tls`"},
+		{"HTTP", []string{"--ns", strings.TrimPrefix(plain.URL, "http://"), "--user", alice, "--password", "alice-secret", "--version", "MSNP2"}, exitFailed, "HTTP, and not MSNP"},
 		{"no such port", []string{"--ns", "127.0.0.1:99999", "--user", alice, "--password", "alice-secret"}, exitUsage, "host:port"},
 		{"no URL", []string{"--ns", s.NSAddr(), "--http", "ftp://x", "--user", alice, "--password", "alice-secret"}, exitUsage, "--http"},
 		{"no URL for this", []string{"--ns", s.NSAddr(), "--user", alice, "--password", "alice-secret", "--version", "MSNP8"}, exitUsage, "--http URL"},

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -118,14 +119,27 @@ func checkTLS(ctx context.Context, base msn.Config, at string) (string, error) {
 	defer func() { _ = nc.Close() }() // it has said what it had to
 	err = tls.Client(nc, cfg).HandshakeContext(ctx)
 	if seen == nil || len(seen.PeerCertificates) == 0 {
-		return "", err
+		return "", adviceOn(err)
 	}
 	leaf := seen.PeerCertificates[0]
 	detail := fmt.Sprintf("%s, for %s, until %s", tls.VersionName(seen.Version), strings.Join(leaf.DNSNames, " "), leaf.NotAfter.Format(time.DateOnly))
 	if left := time.Until(leaf.NotAfter); err == nil && left < 14*24*time.Hour {
 		return detail, fmt.Errorf("it expires in %s", left.Round(time.Hour))
 	}
-	return detail, err
+	return detail, adviceOn(err)
+}
+
+// adviceOn adds to an error of TLS what of the configuration decides it.
+func adviceOn(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var other tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%w (`ca_file` of the server names an authority of one's own)", err)
+	case errors.As(err, &other):
+		return fmt.Errorf("%w (`tls` of the server says whether it is spoken)", err)
+	}
+	return err
 }
 
 // carrierOf is what an HTTP client travels by, if that is known.

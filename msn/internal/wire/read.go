@@ -104,6 +104,9 @@ func (r *Reader) line() ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			return nil, syntaxError(string(line[:3]), "longer than %d bytes", MaxLine)
 		case errors.Is(err, io.EOF) && len(line) > 0:
+			if line[0] < ' ' || line[0] > '~' { // the beginning of something, but of no command
+				return nil, syntaxError(string(line), "no text")
+			}
 			return nil, io.ErrUnexpectedEOF
 		case err != nil:
 			return nil, err
