@@ -136,14 +136,21 @@ func clientFor(ce *commands.Event) (*Client, error) {
 // reason words an error as a whole sentence.
 func reason(err error) string {
 	text := err.Error()
+	var worded bridgev2.MessageStatus
+	if errors.As(err, &worded) && worded.Message != "" { // where it happened
+		return sentence(worded.Message)
+	}
 	for _, f := range failures {
 		if f.is(err) {
 			text = f.text
 			break
 		}
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return sentence(text)
 }
+
+// sentence makes a whole one of what an error says.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
 // ownLogins is for commands that are for every login, unless they name one: all of the user's, in order.
 func ownLogins(ce *commands.Event) []*Client {
