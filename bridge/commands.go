@@ -223,8 +223,7 @@ var statusWords = map[string]msn.Status{
 func commandStatus(ce *commands.Event, _ *Client) error {
 	if len(ce.Args) == 0 {
 		for _, c := range ownLogins(ce) {
-			status, text := c.own.want()
-			ce.Reply("%s: %s%s", c.login.RemoteName, status.Word(), withColon(text))
+			ce.Reply("%s: %s", cell(c.login.RemoteName), c.ownStatus())
 		}
 		return nil
 	}
@@ -246,6 +245,16 @@ func commandStatus(ce *commands.Event, _ *Client) error {
 	}
 	ce.Reply("Your MSN status is %s%s, until `$cmdprefix status auto`.", status.Word(), withColon(text))
 	return nil
+}
+
+// ownStatus is what contacts see of the account, or shall see.
+func (c *Client) ownStatus() string {
+	status, text := c.own.want()
+	shown := status.Word() + withColon(cell(text))
+	if c.current.Load() == nil {
+		return "not signed in to MSN. When it is, it will be shown as " + shown
+	}
+	return shown
 }
 
 func withColon(text string) string {

@@ -376,7 +376,7 @@ func noRequest(passport, hint string) error {
 func commandRemove(ce *commands.Event, c *Client) error {
 	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 		return fmt.Sprintf("%s is off your contact list. A room with them stays; `delete-chat` there deletes it.", cell(passport)),
-			s.msn.RemoveContact(ctx, passport)
+			s.remove(ctx, passport)
 	})
 }
 

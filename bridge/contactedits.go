@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -95,6 +97,32 @@ func (s *session) add(ctx context.Context, passport, name string) (string, error
 	}
 	return fmt.Sprintf("%s is on your contact list. They are asked whether they want to have you on theirs; I shall tell you when they do. "+
 		"Until then they may appear offline.", cell(passport)), nil
+}
+
+// remove takes somebody off the contact list. What the user called them goes with it, also where the bridge keeps it.
+func (s *session) remove(ctx context.Context, passport string) error {
+	if err := s.msn.RemoveContact(ctx, passport); err != nil {
+		return err
+	}
+	return s.nicknames.forget(ctx, passport, func() bool { return s.listed(passport) })
+}
+
+// listed tells whether somebody is on the contact list.
+func (s *session) listed(passport string) bool {
+	contact, _ := s.msn.Contact(passport)
+	return contact.On(msn.ForwardList)
+}
+
+// offList forgets what somebody was called whom the user has taken off the list, with another program perhaps.
+func (s *session) offList(passport string) {
+	if s.nicknames.of(passport) == "" {
+		return
+	}
+	s.contacts.do(func(ctx context.Context) {
+		if err := s.nicknames.forget(ctx, passport, func() bool { return s.listed(passport) }); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to forget what a contact was called who is off the list")
+		}
+	})
 }
 
 // unblock lets somebody see and write to the user again.

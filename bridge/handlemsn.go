@@ -31,6 +31,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 	case msn.ContactRemoved:
 		s.showPresence(e.Passport)
 		s.pictures.gone(e.Passport)
+		s.offList(e.Passport)
 	case msn.ContactRequest:
 		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
 			zerolog.Ctx(ctx).Warn().Msg("There are too many contact requests; some are not shown before the next sign-in")
@@ -95,6 +96,7 @@ func (s *session) contactChanged(contact msn.Contact) {
 	s.mutual(contact)
 	s.showPresence(contact.Passport)
 	if !contact.On(msn.ForwardList) {
+		s.offList(contact.Passport)
 		return
 	}
 	name, _ := s.displayName(contact.Passport)

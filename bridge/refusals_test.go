@@ -1,8 +1,10 @@
 package bridge
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -87,4 +89,80 @@ func TestInvitingSomebodyOffline(t *testing.T) {
 	stranger := id.NewUserID("msn_"+id.EncodeUserLocalpart("elsewhere/bob@example.com"), domain)
 	h.refused(h.invites(room, stranger), "only people of the same MSN service")
 	h.takenBack(room, stranger, "only people of the same MSN service")
+}
+
+// TestStartChatWhileSignedOut: nobody gets a room who might be no contact; who has one is given it.
+func TestStartChatWhileSignedOut(t *testing.T) {
+	h, _, room := chat(t, nil)
+	if err := h.msn.StopListening(); err != nil {
+		t.Fatal(err)
+	}
+	h.msn.Drop(aliceMSN)
+	c := h.client()
+	for c.current.Load() != nil {
+		if sleep(t.Context(), time.Millisecond) != nil {
+			t.Fatal("Alice stays signed in")
+		}
+	}
+	const why = "is not signed in to MSN at the moment, and cannot put anybody on your contact list"
+	h.command("start-chat eve@example.com", why)
+	h.command("start-chat "+ghostOf("eve@example.com").String(), why)
+	if _, err := c.ResolveIdentifier(t.Context(), "eve@example.com", true); !errors.Is(err, notConnected) {
+		t.Errorf("%v", err)
+	}
+	h.command("start-chat bob@example.com", "You already have a direct chat with")
+	h.command("start-chat "+ghostOf(bobMSN).String(), "You already have a direct chat with")
+	if got, err := c.rooms.id(t.Context(), directKey(c.login.ID, serverName, bobMSN)); err != nil || got != room {
+		t.Errorf("%s %v, want %s", got, err, room)
+	}
+	if c.hasChat(t.Context(), "eve@example.com") {
+		t.Error("there is a chat with Eve")
+	}
+	h.command("status", "alice@example.com: not signed in to MSN. When it is, it will be shown as Online")
+	if err := h.msn.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	h.online()
+	h.command("status", "alice@example.com: Online")
+	h.command("start-chat carol@example.com", "Created chat with")
+}
+
+func TestInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "less than a minute", 59 * time.Second: "less than a minute", time.Minute: "1 minute", 5*time.Minute + 40*time.Second: "5 minutes",
+		time.Hour: "1 hour", 2*time.Hour + 59*time.Minute: "2 hours", 47 * time.Hour: "47 hours", 50 * time.Hour: "2 days",
+	} {
+		if got := inWords(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}
+
+// TestRemovedNickname: what a contact was called is gone with the contact, wherever it was kept, and whoever took them off the list.
+func TestRemovedNickname(t *testing.T) {
+	for _, v := range []msn.Version{msn.MSNP8, msn.MSNP18} {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			h.personWith(bobMSN, msn.Online, v)
+			h.signedIn()
+			h.room(bobMSN)
+			for _, remove := range []func(){
+				func() { h.command("remove bob@example.com", "is off your contact list") },
+				func() {
+					if err := h.online().msn.RemoveContact(t.Context(), bobMSN); err != nil { // as an event
+						t.Fatal(err)
+					}
+					h.inStep()
+				},
+			} {
+				h.command("rename bob@example.com Bobby", "is called Bobby now")
+				h.command("list bob", "Bobby (bob@example.com)")
+				remove()
+				h.command("add bob@example.com", "is on your contact list")
+				if got := h.online().nickname(bobMSN); got != "" {
+					t.Errorf("Bob is still called %q", got)
+				}
+			}
+		})
+	}
 }
