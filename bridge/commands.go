@@ -191,11 +191,10 @@ func putAccount(ce *commands.Event) error {
 	if err != nil {
 		return err
 	}
-	whom := first(ce.Args)
-	if ghost, ok := ce.Bridge.Matrix.ParseGhostMXID(id.UserID(whom)); ok {
-		whom = string(ghost)
+	if word, _ := cutWord(rawArgs(ce)); isAddress(word) {
+		ce.Args = []string{word}
 	}
-	if c, err = oneAccount(ce, c, whom); err == nil {
+	if c, err = oneAccount(ce, c, first(ce.Args)); err == nil {
 		ce.Args = append([]string{string(c.login.ID)}, ce.Args...)
 	}
 	return err

@@ -196,8 +196,21 @@ func (s *session) groupList() []listedGroup {
 	return list
 }
 
-// findGroup takes a name, in any letter case, or a number of the list.
-func (s *session) findGroup(word string) (listedGroup, error) {
+// errUnknownGroup is for a name, or number, of none.
+var errUnknownGroup = errors.New("there is no contact group")
+
+// findGroup takes a name, in any letter case, or a number of the list. It may stand in double quotes, and have some itself.
+func (s *session) findGroup(text string) (g listedGroup, err error) {
+	text = strings.TrimSpace(text)
+	for _, word := range []string{text, unquoted(text), strings.TrimPrefix(strings.TrimSuffix(text, `"`), `"`)} {
+		if g, err = s.groupCalled(word); !errors.Is(err, errUnknownGroup) {
+			return g, err
+		}
+	}
+	return listedGroup{}, fmt.Errorf("%w %q; `group` lists them", errUnknownGroup, unquoted(text))
+}
+
+func (s *session) groupCalled(word string) (listedGroup, error) {
 	list := s.groupList()
 	var found, exact []listedGroup
 	for _, g := range list {
@@ -216,7 +229,7 @@ func (s *session) findGroup(word string) (listedGroup, error) {
 	}
 	switch len(found) {
 	case 0:
-		return listedGroup{}, fmt.Errorf("there is no contact group %q; `group` lists them", word)
+		return listedGroup{}, errUnknownGroup
 	case 1:
 		return found[0], nil
 	}
@@ -262,12 +275,32 @@ func (s *session) removeGroup(ctx context.Context, word string) (string, error) 
 	return fmt.Sprintf("The contact group %s is gone. Its %s on your list.", cell(g.Name), stay), err
 }
 
-func (s *session) renameGroup(ctx context.Context, word, name string) (string, error) {
-	g, err := s.findGroup(word)
+// renameGroup takes a group and the name that it shall have.
+func (s *session) renameGroup(ctx context.Context, text string) (string, error) {
+	g, name, err := s.cutGroup(text)
 	if err == nil {
 		err = groupError(s.msn.RenameGroup(ctx, g.ID, name))
 	}
 	return fmt.Sprintf("The contact group %s is called %s now.", cell(g.Name), cell(name)), err
+}
+
+// cutGroup takes the name of a group off a text: its first word, or else the longest one that is there as it stands, blanks, quotes and all.
+func (s *session) cutGroup(text string) (g listedGroup, rest string, err error) {
+	word, rest := cutWord(text)
+	if g, err = s.findGroup(word); !errors.Is(err, errUnknownGroup) {
+		return g, unquoted(rest), err
+	}
+	for _, known := range s.groupList() {
+		for _, form := range []string{known.Name, `"` + known.Name + `"`} {
+			if len(text) < len(form) || !strings.EqualFold(text[:len(form)], form) || len(known.Name) <= len(g.Name) {
+				continue
+			}
+			if after := text[len(form):]; startsBlank(after) {
+				g, rest, err = known, unquoted(after), nil
+			}
+		}
+	}
+	return g, rest, err
 }
 
 // sortContact puts a contact into a group, takes them out, or moves them there from all others.

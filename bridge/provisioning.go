@@ -172,7 +172,7 @@ func refuse(w http.ResponseWriter, err error) {
 
 // onAddress checks an address first; what do says becomes the answer.
 func (s *session) onAddress(address string, do func(passport string) (string, error)) (any, error) {
-	passport, err := cleanAddress(address)
+	passport, err := s.address(address)
 	if err != nil {
 		return nil, mautrix.MInvalidParam.WithMessage("address: %v", err)
 	}

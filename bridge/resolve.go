@@ -29,19 +29,12 @@ var (
 // ResolveIdentifier takes an address, or one of our own user IDs. MSN cannot tell whether an account
 // exists before it is added or called.
 func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, createChat bool) (*bridgev2.ResolveIdentifierResponse, error) {
-	address := strings.TrimPrefix(strings.TrimSpace(identifier), "mailto:")
-	if server, passport, ok := splitID(strings.ToLower(address)); ok {
-		if server != c.server {
-			return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
-		}
-		address = passport
+	passport, err := c.address(identifier)
+	if errors.Is(err, errElsewhere) {
+		return nil, fmt.Errorf("%w: %w", bridgev2.ErrResolveIdentifierTryNext, err)
 	}
-	passport, err := cleanAddress(address)
 	if err != nil {
 		return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
-	}
-	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
 	}
 	resolved, err := c.resolved(ctx, passport)
 	if err == nil && createChat {
@@ -54,7 +47,7 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 // user has left it, or a new one.
 func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.CreateChatResponse, error) {
 	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
+		return nil, bridgev2.WrapRespErr(errOwnAddress, mautrix.MInvalidParam)
 	}
 	if err := c.befriend(ctx, passport); err != nil {
 		code := mautrix.MNotFound
