@@ -102,6 +102,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.followUpgrades()
 	c.inviteHints.every = hintPause
 	c.answerInvites()
+	c.hearOthers()
 	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)

@@ -270,9 +270,12 @@ func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.Matri
 func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) error {
 	server, passport, ok := parseUserID(ghost.ID)
 	if !ok || server != c.server {
-		const strangers = "only people of the same MSN service can be invited"
-		c.takeBack(ctx, portal, ghost, strangers)
-		return refusal(strangers)
+		why := "only people of the same MSN service can be invited"
+		if !c.conn.ValidateUserID(ghost.ID) {
+			why = errNoPerson.Error()
+		}
+		c.takeBack(ctx, portal, ghost, why)
+		return refusal(why)
 	}
 	s, err := c.online()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -167,6 +168,11 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		e.Message = &msn.Invitation{Fields: []msn.Field{
 			{Name: "Application-Name", Value: "File Transfer"}, {Name: "Invitation-Command", Value: "INVITE"},
 		}}
+	case *msn.TextMessage:
+		if e.MissingChunks == 0 && msnfmt.IsBlank(m) {
+			zerolog.Ctx(ctx).Debug().Msg("Dropping a text in which there is nothing to see")
+			return
+		}
 	}
 	if e.Conversation.Circle != "" && !s.inCircle(e.Conversation.Circle) {
 		return // an echo of one that was left

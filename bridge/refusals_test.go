@@ -87,8 +87,8 @@ func TestInvitingSomebodyOffline(t *testing.T) {
 	}
 	h.takenBack(room, ghostOf(carolMSN), "not online")
 	stranger := id.NewUserID("msn_"+id.EncodeUserLocalpart("elsewhere/bob@example.com"), domain)
-	h.refused(h.invites(room, stranger), "only people of the same MSN service")
-	h.takenBack(room, stranger, "only people of the same MSN service")
+	h.refused(h.invites(room, stranger), "there is no such person")
+	h.takenBack(room, stranger, "there is no such person")
 }
 
 // TestStartChatWhileSignedOut: nobody gets a room who might be no contact; who has one is given it.
