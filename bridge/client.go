@@ -46,6 +46,7 @@ type Client struct {
 	keptTold    spacing[networkid.PortalID]
 	unsendTold  atomic.Bool
 	asked       sync.Map // by address: whose contact request is shown in this run
+	leftRooms   sync.Map // by leftRoom: the rooms of circles that the user has left in this run
 
 	standing standing
 	underway underway

@@ -103,6 +103,7 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.inviteHints.every = hintPause
 	c.answerInvites()
 	c.hearOthers()
+	c.hearLeaving()
 	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)

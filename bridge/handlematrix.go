@@ -344,10 +344,14 @@ func (c *Client) leave(ctx context.Context, portal networkid.PortalID) error {
 }
 
 // HandleMatrixRoomName takes a name for a contact group; and for a conference, where MSN has none, so that it is this
-// room's alone. Rooms of two are called after the contact.
+// room's alone. Rooms of two are called after the contact, and a circle keeps the name that it was made with.
 func (c *Client) HandleMatrixRoomName(ctx context.Context, msg *bridgev2.MatrixRoomName) (bool, error) {
 	if _, room, ok := parseGroup(msg.Portal.ID); ok {
 		return c.groupRenamed(ctx, msg, room)
+	}
+	if _, _, ok := parseCircle(msg.Portal.ID); ok {
+		c.restoreName(ctx, msg.Portal, msg.Portal.Name)
+		return false, refusal("circles cannot be renamed from here, so the room has the circle's name again")
 	}
 	if _, _, ok := parseConference(msg.Portal.ID); !ok {
 		return false, refusal("this room is called after your contact").WithSendNotice(false)
