@@ -28,13 +28,22 @@ var circlePowers = map[msn.CircleRole]int{msn.RoleAdmin: 95, msn.RoleAssistant: 
 
 var errNoCircle = errors.New("you are not a member of this circle")
 
-// circle finds one of mine.
-func (c *Client) circle(id string) (msn.Circle, error) {
+// circle finds one of mine. Rooms are brought up to date as soon as a sign-in reads the circles, and nobody knows them before it is complete:
+// it is waited for, as a circle would be none of mine meanwhile.
+func (c *Client) circle(ctx context.Context, id string) (msn.Circle, error) {
 	s, err := c.online()
 	if err != nil {
 		return msn.Circle{}, err
 	}
 	circles := s.msn.Circles()
+	if circles == nil {
+		ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+		defer cancel()
+		if err := s.msn.Ping(ctx); err != nil {
+			return msn.Circle{}, fmt.Errorf("wait for the circles: %w", err)
+		}
+		circles = s.msn.Circles()
+	}
 	if i := slices.IndexFunc(circles, func(circle msn.Circle) bool { return circle.ID == id }); i >= 0 {
 		return circles[i], nil
 	}
@@ -48,7 +57,7 @@ func (s *session) inCircle(id string) bool {
 
 // circleInfo describes the room of a circle.
 func (c *Client) circleInfo(ctx context.Context, id string) (*bridgev2.ChatInfo, error) {
-	circle, err := c.circle(id)
+	circle, err := c.circle(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +182,7 @@ func (c *Client) circleMembership(ctx context.Context, msg *bridgev2.MatrixMembe
 
 // leaveCircle leaves, or declines where an invitation is not answered.
 func (c *Client) leaveCircle(ctx context.Context, id string) error {
-	circle, err := c.circle(id)
+	circle, err := c.circle(ctx, id)
 	if errors.Is(err, errNoCircle) {
 		return nil
 	}
@@ -230,27 +239,101 @@ func commandCircle(ce *commands.Event, c *Client) error {
 		ce.Reply("The circle %s is made. Invite its people into its room.", cell(made.Name))
 		return nil
 	}
-	if ce.Portal == nil {
-		return errors.New("write it in the room of the circle")
+	answers := map[string]func(id string) error{
+		"accept":  func(id string) error { return c.answerCircle(ce.Ctx, id, true) },
+		"decline": func(id string) error { return c.answerCircle(ce.Ctx, id, false) },
+		"leave":   func(id string) error { return c.leaveCircle(ce.Ctx, id) },
 	}
-	_, id, ok := parseCircle(ce.Portal.ID)
-	if !ok {
-		return errors.New("write it in the room of the circle")
+	answer, known := answers[word]
+	if !known {
+		return errors.New("write `circle list`, `circle create <name>`, or in its room `circle accept`, `circle decline` or `circle leave`; " +
+			"elsewhere with the name of the circle behind it")
 	}
-	switch word {
-	case "accept":
-		err = c.answerCircle(ce.Ctx, id, true)
-	case "decline":
-		err = c.answerCircle(ce.Ctx, id, false)
-	case "leave":
-		err = c.leaveCircle(ce.Ctx, id)
-	default:
-		return errors.New("write `circle list`, `circle create <name>`, or in its room `circle accept`, `circle decline` or `circle leave`")
+	id, err := s.circleMeant(ce, rest)
+	if err == nil {
+		err = answer(id)
 	}
 	if err == nil {
 		ce.React("✅")
 	}
 	return err
+}
+
+// circleMeant is the circle that a command names, or that of the room.
+func (s *session) circleMeant(ce *commands.Event, name string) (id string, err error) {
+	if name == "" && ce.Portal != nil {
+		if _, id, ok := parseCircle(ce.Portal.ID); ok {
+			return id, nil
+		}
+	}
+	if name == "" {
+		return "", errors.New("write it in the room of the circle, or with its name behind it")
+	}
+	found := 0
+	for _, circle := range s.msn.Circles() {
+		if strings.EqualFold(circle.Name, unquoted(name)) {
+			id = circle.ID
+			found++
+		}
+	}
+	switch found {
+	case 0:
+		return "", fmt.Errorf("there is no circle %q of yours; `circle list` lists them", name)
+	case 1:
+		return id, nil
+	}
+	return "", fmt.Errorf("%d of your circles are called %q: write it in the room of the one that you mean", found, name)
+}
+
+// hearLeaving tells users who leave the room of a circle that they have not left the circle: bridgev2 does not pass that on, unless the
+// administrator has it do so.
+func (c *Connector) hearLeaving() {
+	eventsOn(c.br.Matrix, func(ctx context.Context, evt *event.Event) {
+		if c.br.Config.BridgeMatrixLeave || evt.GetStateKey() != evt.Sender.String() || evt.Content.AsMember().Membership != event.MembershipLeave {
+			return
+		}
+		portal, err := c.br.GetPortalByMXID(ctx, evt.RoomID)
+		if err != nil || portal == nil {
+			return
+		}
+		_, id, ok := parseCircle(portal.ID)
+		user, err := c.br.GetExistingUserByMXID(ctx, evt.Sender)
+		if !ok || err != nil || user == nil {
+			return
+		}
+		for _, login := range user.GetUserLogins() {
+			if client, ok := login.Client.(*Client); ok {
+				if s := client.current.Load(); s != nil {
+					s.leftCircleRoom(id)
+				}
+			}
+		}
+	}, event.StateMember)
+}
+
+// leftRoom is what a user was told about.
+type leftRoom struct {
+	circle  string
+	invited bool
+}
+
+// leftCircleRoom tells, once for each circle in a run, that the user still belongs to the circle whose room they have left.
+func (s *session) leftCircleRoom(id string) {
+	circles := s.msn.Circles()
+	i := slices.IndexFunc(circles, func(circle msn.Circle) bool { return circle.ID == id })
+	if i < 0 {
+		return // that is why
+	}
+	name, invited := cell(circles[i].Name), circles[i].Role == msn.RoleInvited
+	if _, told := s.leftRooms.LoadOrStore(leftRoom{id, invited}, true); told {
+		return
+	}
+	if invited {
+		s.notices.add(fmt.Sprintf("You left the room of the circle %s, which does not answer its invitation: `circle decline %[1]s` says no, `circle accept %[1]s` yes.", name))
+		return
+	}
+	s.notices.add(fmt.Sprintf("You left the room of the circle %s, and still belong to the circle, so you will be invited to the room again. "+
+		"`circle leave %[1]s` leaves the circle itself.", name))
 }
 
 // listCircles is the list, for people.

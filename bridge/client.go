@@ -47,6 +47,7 @@ type Client struct {
 	unsendTold  atomic.Bool
 	asked       sync.Map   // by address: whose contact request is shown in this run
 	deciding    sync.Mutex // held while a contact request is ended
+	leftRooms   sync.Map   // by leftRoom: the rooms of circles that the user has left in this run
 
 	standing standing
 	underway underway
@@ -286,7 +287,7 @@ type session struct {
 	reverse map[string]bool   // who is on the reverse list, of those who are known
 	waited  map[string]bool   // whose contact request was there at the sign-in, and is still to be looked at
 
-	listed      atomic.Bool // the contact list is complete
+	complete    atomic.Bool // the contact list has been read
 	calledOnMSN string      // my name there; written before the first Ping returns
 	counted     bool        // in metrics.signedIn; written before Run ends
 }

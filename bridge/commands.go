@@ -136,14 +136,21 @@ func clientFor(ce *commands.Event) (*Client, error) {
 // reason words an error as a whole sentence.
 func reason(err error) string {
 	text := err.Error()
+	var worded bridgev2.MessageStatus
+	if errors.As(err, &worded) && worded.Message != "" { // where it happened
+		return sentence(worded.Message)
+	}
 	for _, f := range failures {
 		if f.is(err) {
 			text = f.text
 			break
 		}
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return sentence(text)
 }
+
+// sentence makes a whole one of what an error says.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
 // ownLogins is for commands that are for every login, unless they name one: all of the user's, in order.
 func ownLogins(ce *commands.Event) []*Client {
@@ -184,11 +191,10 @@ func putAccount(ce *commands.Event) error {
 	if err != nil {
 		return err
 	}
-	whom := first(ce.Args)
-	if ghost, ok := ce.Bridge.Matrix.ParseGhostMXID(id.UserID(whom)); ok {
-		whom = string(ghost)
+	if word, _ := cutWord(rawArgs(ce)); isAddress(word) {
+		ce.Args = []string{word}
 	}
-	if c, err = oneAccount(ce, c, whom); err == nil {
+	if c, err = oneAccount(ce, c, first(ce.Args)); err == nil {
 		ce.Args = append([]string{string(c.login.ID)}, ce.Args...)
 	}
 	return err
@@ -216,8 +222,7 @@ var statusWords = map[string]msn.Status{
 func commandStatus(ce *commands.Event, _ *Client) error {
 	if len(ce.Args) == 0 {
 		for _, c := range ownLogins(ce) {
-			status, text := c.own.want()
-			ce.Reply("%s: %s%s", c.login.RemoteName, status.Word(), withColon(text))
+			ce.Reply("%s: %s", cell(c.login.RemoteName), c.ownStatus())
 		}
 		return nil
 	}
@@ -239,6 +244,16 @@ func commandStatus(ce *commands.Event, _ *Client) error {
 	}
 	ce.Reply("Your MSN status is %s%s, until `$cmdprefix status auto`.", status.Word(), withColon(text))
 	return nil
+}
+
+// ownStatus is what contacts see of the account, or shall see.
+func (c *Client) ownStatus() string {
+	status, text := c.own.want()
+	shown := status.Word() + withColon(cell(text))
+	if c.current.Load() == nil {
+		return "not signed in to MSN. When it is, it will be shown as " + shown
+	}
+	return shown
 }
 
 func withColon(text string) string {

@@ -102,6 +102,8 @@ func (c *Connector) Init(br *bridgev2.Bridge) {
 	c.followUpgrades()
 	c.inviteHints.every = hintPause
 	c.answerInvites()
+	c.hearOthers()
+	c.hearLeaving()
 	c.quiet, c.landingPauses = profileQuiet, landingPauses
 	c.profiles = profileOn(br.Matrix, c.changedFace)
 	c.presence = newPresenceKeeper(presenceOn(br.Matrix, c.heardPresence), c.people.watching)

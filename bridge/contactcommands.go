@@ -132,19 +132,20 @@ func short(text string) string {
 	return text
 }
 
-// who is whom the first word names, by address or name, or the contact of the room if it is no address; rest are the other words.
-func (s *session) who(ce *commands.Event, words []string) (passport string, rest []string, err error) {
+// who is whom the first word names, by address or name, or the contact of the room if it is no address; rest is what follows.
+func (s *session) who(ce *commands.Event, text string) (passport, rest string, err error) {
+	word, rest := cutWord(text)
 	switch passport, here := contactHere(ce); {
-	case len(words) > 0 && strings.Contains(words[0], "@"):
-		passport, err = cleanAddress(words[0])
-		return passport, words[1:], err
+	case isAddress(word):
+		passport, err = s.address(word)
+		return passport, rest, err
 	case here:
-		return passport, words, nil
-	case len(words) == 0:
-		return "", nil, errNobody
+		return passport, text, nil
+	case text == "":
+		return "", "", errNobody
 	}
-	passport, err = s.named(words[0])
-	return passport, words[1:], err
+	passport, err = s.named(word)
+	return passport, rest, err
 }
 
 var errNobody = errors.New("give an address, or write it in the chat with the contact")
@@ -160,19 +161,20 @@ func contactHere(ce *commands.Event) (passport string, ok bool) {
 
 // oneOf is who a command is about that takes nobody but one: an address, a name, or nothing in the chat with the contact.
 func (s *session) oneOf(ce *commands.Event) (passport string, err error) {
-	words := wordsOf(ce.RawArgs)
+	text := rawArgs(ce)
+	word, rest := cutWord(text)
 	switch {
-	case len(words) == 0:
+	case text == "":
 		if passport, ok := contactHere(ce); ok {
 			return passport, nil
 		}
 		return "", errNobody
-	case !strings.Contains(words[0], "@"):
-		return s.named(strings.Join(words, " "))
-	case len(words) > 1:
-		return "", fmt.Errorf("%q is too much: `%s` takes one address", strings.Join(words[1:], " "), ce.Command)
+	case !isAddress(word):
+		return s.named(onePerson(ce))
+	case rest != "":
+		return "", fmt.Errorf("%q is too much: `%s` takes one address", rest, ce.Command)
 	}
-	return cleanAddress(words[0])
+	return s.address(word)
 }
 
 // named finds whoever on any of the lists is called so, or else as part of the name, if that is one alone.
@@ -202,19 +204,6 @@ func (s *session) named(name string) (passport string, err error) {
 	return "", fmt.Errorf("%q may be %s: give the address", name, strings.Join(found[:min(len(found), 5)], ", "))
 }
 
-// wordsOf splits what follows a command. Names with blanks stand in double quotes.
-func wordsOf(text string) []string {
-	var words []string
-	for i, part := range strings.Split(text, `"`) {
-		if i%2 == 1 {
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
-}
-
 // edit runs a change of the contact list under a time limit and answers with what it says. whom is the address or name that the command
 // gives, "" for none.
 func edit(ce *commands.Event, c *Client, whom string, change func(context.Context, *session) (string, error)) error {
@@ -242,15 +231,25 @@ func oneAccount(ce *commands.Event, c *Client, whom string) (*Client, error) {
 	if ce.Portal != nil || len(all) < 2 { // one alone, too, if it is named
 		return c, nil
 	}
+	server, _, err := c.conn.person(whom)
+	if err != nil {
+		return nil, err
+	}
 	var knowing []*Client
 	var names []string
 	for _, one := range all {
+		if server != "" && one.server != server {
+			continue
+		}
 		names = append(names, "`@"+string(one.login.ID)+"`")
 		if s := one.current.Load(); s != nil && s.knows(whom) {
 			knowing = append(knowing, one)
 		}
 	}
-	if len(knowing) == 1 {
+	switch {
+	case len(names) == 0:
+		return nil, fmt.Errorf("that is somebody of %w, %q, where you have no account", errElsewhere, server)
+	case len(knowing) == 1:
 		ce.Ctx = context.WithValue(ce.Ctx, chosen{}, knowing[0])
 		return knowing[0], nil
 	}
@@ -270,17 +269,12 @@ func forOne(run func(*commands.Event, *Client) error) func(*commands.Event, *Cli
 	}
 }
 
-// knows tells whether an address, a user ID of ours or a name is of somebody on the lists.
+// knows tells whether what stands for somebody, or a name, is of one on the lists.
 func (s *session) knows(whom string) bool {
-	if server, passport, ok := splitID(whom); ok {
-		if server != s.server {
-			return false
-		}
-		whom = passport
-	}
-	if strings.Contains(whom, "@") {
-		_, known := s.msn.Contact(strings.ToLower(whom))
-		return known
+	if isAddress(whom) {
+		passport, err := s.address(whom)
+		_, known := s.msn.Contact(passport)
+		return known && err == nil
 	}
 	if whom == "" {
 		return false
@@ -299,11 +293,11 @@ func first(words []string) string {
 
 // onePerson is what stands behind a command that takes one person: an address alone, or all words of a name.
 func onePerson(ce *commands.Event) string {
-	words := wordsOf(ce.RawArgs)
-	if strings.Contains(first(words), "@") {
-		return words[0]
+	text := rawArgs(ce)
+	if word, _ := cutWord(text); isAddress(word) {
+		return word
 	}
-	return strings.Join(words, " ")
+	return strings.Join(strings.Fields(unquoted(text)), " ")
 }
 
 // show answers with what the account of the room has to say, or in other rooms that which is named, or all.
@@ -338,18 +332,18 @@ func aboutOne(ce *commands.Event, c *Client, change func(ctx context.Context, s 
 }
 
 func commandAdd(ce *commands.Event, c *Client) error {
-	words := wordsOf(ce.RawArgs)
-	if !strings.Contains(first(words), "@") {
+	word, rest := cutWord(rawArgs(ce))
+	if !isAddress(word) {
 		return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 			return s.add(ctx, passport, "")
 		})
 	}
-	return edit(ce, c, words[0], func(ctx context.Context, s *session) (string, error) {
-		passport, err := cleanAddress(words[0])
+	return edit(ce, c, word, func(ctx context.Context, s *session) (string, error) {
+		passport, err := s.address(word)
 		if err != nil {
 			return "", err
 		}
-		return s.add(ctx, passport, strings.Join(words[1:], " "))
+		return s.add(ctx, passport, unquoted(rest))
 	})
 }
 
@@ -376,18 +370,19 @@ func noRequest(passport, hint string) error {
 func commandRemove(ce *commands.Event, c *Client) error {
 	return aboutOne(ce, c, func(ctx context.Context, s *session, passport string) (string, error) {
 		return fmt.Sprintf("%s is off your contact list. A room with them stays; `delete-chat` there deletes it.", cell(passport)),
-			s.msn.RemoveContact(ctx, passport)
+			s.remove(ctx, passport)
 	})
 }
 
 func commandRename(ce *commands.Event, c *Client) error {
-	words := wordsOf(ce.RawArgs)
-	return edit(ce, c, first(words), func(ctx context.Context, s *session) (string, error) {
-		passport, rest, err := s.who(ce, words)
+	text := rawArgs(ce)
+	whom, _ := cutWord(text)
+	return edit(ce, c, whom, func(ctx context.Context, s *session) (string, error) {
+		passport, rest, err := s.who(ce, text)
 		if err != nil {
 			return "", err
 		}
-		name := strings.Join(rest, " ")
+		name := unquoted(rest)
 		switch name {
 		case "":
 			return "", errors.New("write `rename [address] <name>`, or `rename [address] none` for the name that they have themselves")
@@ -474,14 +469,10 @@ const groupHelp = "`group` lists your contact groups. `group add <name>` makes o
 
 // commandGroup lists and changes contact groups.
 func commandGroup(ce *commands.Event, c *Client) error {
-	words := wordsOf(ce.RawArgs)
-	verb := "list"
-	if len(words) > 0 {
-		verb, words = strings.ToLower(words[0]), words[1:]
-	}
+	verb, text := cutWord(rawArgs(ce))
 	whom := ""
-	switch verb {
-	case "list":
+	switch verb = strings.ToLower(verb); verb {
+	case "list", "":
 		return show(ce, c, func(s *session) (string, error) {
 			if !s.msn.HasGroups() {
 				return "", errNoGroups
@@ -489,7 +480,7 @@ func commandGroup(ce *commands.Event, c *Client) error {
 			return s.groupTable(), nil
 		})
 	case "put", "take", "move":
-		whom = first(words)
+		whom, _ = cutWord(text)
 	}
 	return edit(ce, c, whom, func(ctx context.Context, s *session) (string, error) {
 		if !s.msn.HasGroups() {
@@ -497,20 +488,20 @@ func commandGroup(ce *commands.Event, c *Client) error {
 		}
 		switch verb {
 		case "add":
-			return s.addGroup(ctx, strings.Join(words, " "))
+			return s.addGroup(ctx, unquoted(text))
 		case "remove":
-			return s.removeGroup(ctx, strings.Join(words, " "))
+			return s.removeGroup(ctx, text)
 		case "rename":
-			if len(words) >= 2 {
-				return s.renameGroup(ctx, words[0], strings.Join(words[1:], " "))
+			if _, name := cutWord(text); name != "" {
+				return s.renameGroup(ctx, text)
 			}
 		case "put", "take", "move":
-			passport, rest, err := s.who(ce, words)
+			passport, rest, err := s.who(ce, text)
 			if err != nil {
 				return "", err
 			}
-			if len(rest) > 0 {
-				return s.sortContact(ctx, verb, passport, strings.Join(rest, " "))
+			if rest != "" {
+				return s.sortContact(ctx, verb, passport, rest)
 			}
 		}
 		return groupHelp, nil

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -97,6 +99,32 @@ func (s *session) add(ctx context.Context, passport, name string) (string, error
 		"Until then they may appear offline.", cell(passport)), nil
 }
 
+// remove takes somebody off the contact list. What the user called them goes with it, also where the bridge keeps it.
+func (s *session) remove(ctx context.Context, passport string) error {
+	if err := s.msn.RemoveContact(ctx, passport); err != nil {
+		return err
+	}
+	return s.nicknames.forget(ctx, passport, func() bool { return s.listed(passport) })
+}
+
+// listed tells whether somebody is on the contact list.
+func (s *session) listed(passport string) bool {
+	contact, _ := s.msn.Contact(passport)
+	return contact.On(msn.ForwardList)
+}
+
+// offList forgets what somebody was called whom the user has taken off the list, with another program perhaps.
+func (s *session) offList(passport string) {
+	if s.nicknames.of(passport) == "" {
+		return
+	}
+	s.contacts.do(func(ctx context.Context) {
+		if err := s.nicknames.forget(ctx, passport, func() bool { return s.listed(passport) }); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to forget what a contact was called who is off the list")
+		}
+	})
+}
+
 // unblock lets somebody see and write to the user again.
 func (s *session) unblock(ctx context.Context, passport string) error {
 	contact, known := s.msn.Contact(passport)
@@ -167,8 +195,21 @@ func (s *session) groupList() []listedGroup {
 	return list
 }
 
-// findGroup takes a name, in any letter case, or a number of the list.
-func (s *session) findGroup(word string) (listedGroup, error) {
+// errUnknownGroup is for a name, or number, of none.
+var errUnknownGroup = errors.New("there is no contact group")
+
+// findGroup takes a name, in any letter case, or a number of the list. It may stand in double quotes, and have some itself.
+func (s *session) findGroup(text string) (g listedGroup, err error) {
+	text = strings.TrimSpace(text)
+	for _, word := range []string{text, unquoted(text), strings.TrimPrefix(strings.TrimSuffix(text, `"`), `"`)} {
+		if g, err = s.groupCalled(word); !errors.Is(err, errUnknownGroup) {
+			return g, err
+		}
+	}
+	return listedGroup{}, fmt.Errorf("%w %q; `group` lists them", errUnknownGroup, unquoted(text))
+}
+
+func (s *session) groupCalled(word string) (listedGroup, error) {
 	list := s.groupList()
 	var found, exact []listedGroup
 	for _, g := range list {
@@ -187,7 +228,7 @@ func (s *session) findGroup(word string) (listedGroup, error) {
 	}
 	switch len(found) {
 	case 0:
-		return listedGroup{}, fmt.Errorf("there is no contact group %q; `group` lists them", word)
+		return listedGroup{}, errUnknownGroup
 	case 1:
 		return found[0], nil
 	}
@@ -233,12 +274,32 @@ func (s *session) removeGroup(ctx context.Context, word string) (string, error) 
 	return fmt.Sprintf("The contact group %s is gone. Its %s on your list.", cell(g.Name), stay), err
 }
 
-func (s *session) renameGroup(ctx context.Context, word, name string) (string, error) {
-	g, err := s.findGroup(word)
+// renameGroup takes a group and the name that it shall have.
+func (s *session) renameGroup(ctx context.Context, text string) (string, error) {
+	g, name, err := s.cutGroup(text)
 	if err == nil {
 		err = groupError(s.msn.RenameGroup(ctx, g.ID, name))
 	}
 	return fmt.Sprintf("The contact group %s is called %s now.", cell(g.Name), cell(name)), err
+}
+
+// cutGroup takes the name of a group off a text: its first word, or else the longest one that is there as it stands, blanks, quotes and all.
+func (s *session) cutGroup(text string) (g listedGroup, rest string, err error) {
+	word, rest := cutWord(text)
+	if g, err = s.findGroup(word); !errors.Is(err, errUnknownGroup) {
+		return g, unquoted(rest), err
+	}
+	for _, known := range s.groupList() {
+		for _, form := range []string{known.Name, `"` + known.Name + `"`} {
+			if len(text) < len(form) || !strings.EqualFold(text[:len(form)], form) || len(known.Name) <= len(g.Name) {
+				continue
+			}
+			if after := text[len(form):]; startsBlank(after) {
+				g, rest, err = known, unquoted(after), nil
+			}
+		}
+	}
+	return g, rest, err
 }
 
 // sortContact puts a contact into a group, takes them out, or moves them there from all others.

@@ -119,14 +119,92 @@ func TestNicknames(t *testing.T) {
 	}
 }
 
-func TestWordsOf(t *testing.T) {
+func TestCutWord(t *testing.T) {
 	for text, want := range map[string][]string{
-		"": nil, " a  b ": {"a", "b"}, `put "best friends" x`: {"put", "best friends", "x"}, `Mum's "open`: {"Mum's", "open"}, `""`: {""},
+		"": nil, " a  b ": {"a", "b"}, `put "best friends" x`: {"put", "best friends", "x"}, `Mum's "open`: {"Mum's", `"open`}, `""`: {""},
+		`say"so" "a"`: {`say"so"`, "a"}, `"`: {`"`}, `"ä ö"`: {"ä ö"},
 	} {
-		if got := wordsOf(text); !slices.Equal(got, want) {
+		var got []string
+		for rest := text; strings.TrimSpace(rest) != ""; {
+			var word string
+			word, rest = cutWord(rest)
+			got = append(got, word)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%q: %q", text, got)
 		}
 	}
+	for text, want := range map[string]string{
+		"": "", ` a "b" `: `a "b"`, `"a b"`: "a b", `"The "A" Team"`: `The "A" Team`, `"A" and "B"`: `"A" and "B"`, `"`: `"`, `""`: "",
+	} {
+		if got := unquoted(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+// TestQuotedNames: names with quotes in them can be given as they are.
+func TestQuotedNames(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	s := h.online()
+	h.room(bobMSN)
+	h.command(`group add The "A" Team`, `The contact group The "A" Team is made`)
+	h.command(`group add "Best friends"`, "The contact group Best friends is made")
+	h.command(`group add 5" disks`, `5" disks is made`)
+	for _, name := range []string{`The "A" Team`, `"The "A" Team"`, "5\" disks", "\"5\" disks\"", "Best friends", `"best Friends"`} {
+		h.command("group put bob@example.com "+name, "is in")
+		h.command("group take bob@example.com "+name, "is not in")
+	}
+	h.command(`group rename The "A" Team The "B" Team`, `The "A" Team is called The "B" Team now`)
+	h.command(`group rename "The "B" Team" "Best enemies"`, `The "B" Team is called Best enemies now`)
+	h.command("group rename Best friends Friends", "Best friends is called Friends now")
+	h.command("group rename Worst friends", `There is no contact group "Worst"`)
+	h.command(`group remove 5" disks`, "is gone")
+	h.command("group remove Nobody's", `There is no contact group "Nobody's"`)
+	h.command(`rename bob@example.com The "Boss"`, `is called The "Boss" now`)
+	h.command(`block The "Boss"`, "bob@example.com is blocked")
+	h.command(`unblock "The "Boss""`, "bob@example.com is not blocked")
+	h.command(`rename "The "Boss"" "Bobby B"`, "is called")
+	if got := s.nickname(bobMSN); got != "Bobby B" {
+		t.Errorf("Bob is called %q", got)
+	}
+}
+
+// TestWhateverStandsForSomebody takes the Matrix ID of a ghost, and links to it, for the address.
+func TestWhateverStandsForSomebody(t *testing.T) {
+	h := newHouse(t, nil)
+	h.person(bobMSN, msn.Online)
+	h.signedIn()
+	h.room(bobMSN)
+	h.command("group add Friends", "is made")
+	bob, eve := ghostOf(bobMSN), ghostOf("eve@example.com")
+	link := bob.URI().MatrixToURL()
+	for _, whom := range []string{bob.String(), link, "[Bob B](" + link + ")", bob.URI().String(), "local/bob@example.com", "mailto:Bob@example.com"} {
+		h.command("block "+whom, "bob@example.com is blocked")
+		h.command("unblock "+whom, "bob@example.com is not blocked")
+		h.command("rename "+whom+" Bobby", "bob@example.com is called Bobby now")
+		h.command("group put "+whom+" Friends", "bob@example.com is in Friends")
+		h.command("group take "+whom+" Friends", "bob@example.com is not in Friends")
+		h.command("group move "+whom+" Friends", "bob@example.com is in Friends alone")
+		h.command("accept "+whom, "There is no request of bob@example.com")
+		h.command("decline "+whom, "There is no request of bob@example.com")
+		h.command("start-chat "+whom, "You already have a direct chat with")
+	}
+	h.command("add "+eve.String(), "eve@example.com is on your contact list")
+	h.command("remove "+eve.URI().MatrixToURL(), "eve@example.com is off your contact list")
+	h.command("add [Eve]("+eve.URI().MatrixToURL()+") Evi", "eve@example.com is on your contact list")
+
+	stranger := id.NewUserID("msn_"+id.EncodeUserLocalpart("crosstalk/bob@example.com"), domain)
+	h.command("add "+stranger.String(), `Bob@example.com is of another MSN service, "crosstalk".`)
+	h.command("block "+id.NewUserID("msn_nonsense", domain).String(), "There is no such person.")
+	for _, command := range []string{"add", "remove", "block", "unblock", "accept", "decline", "start-chat"} {
+		h.command(command+" alice@example.com", "hat is your own address")
+		h.command(command+" "+ghostOf(aliceMSN).String(), "hat is your own address")
+	}
+	h.command("rename alice@example.com Me", "That is your own address")
+	h.command("group put alice@example.com Friends", "That is your own address")
 }
 
 // TestLongList pages a list of 3,000.

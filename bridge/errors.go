@@ -150,7 +150,7 @@ var failures = []struct {
 	{is(msn.ErrUnknownDelivery), "the message may not have arrived: the connection broke, or nobody confirmed it", false, true, "unknown_delivery"},
 	{is(msn.ErrNotDelivered), "MSN could not deliver the message", true, true, "not_delivered"},
 	{is(msn.ErrContactOffline), "your contact is not online (or appears so to you)", true, true, "contact_offline"},
-	{is(errBlocked), "you have blocked them: write `unblock` here first", true, false, "blocked"},
+	{is(errBlocked), "you have blocked them", true, false, "blocked"},
 	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false, "contact_blocked"},
 	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false, "unknown_account"},
 	{is(msn.ErrHidden), "MSN does not let you write while you appear offline", true, true, "hidden"},
@@ -200,8 +200,16 @@ func sendStatus(err error) error {
 }
 
 // refusal is a message that the bridge itself does not take, with the reason for the user.
-func refusal(text string) bridgev2.MessageStatus {
-	return bridgev2.WrapErrorInStatus(errors.New(text)).WithErrorAsMessage().WithMessage(text).
+func refusal(text string) bridgev2.MessageStatus { return refusalOf(errors.New(text), text) }
+
+// refusalOf is refusal for an error that somebody asks for.
+func refusalOf(err error, text string) bridgev2.MessageStatus {
+	return bridgev2.WrapErrorInStatus(err).WithErrorAsMessage().WithMessage(text).
 		WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported).
 		WithIsCertain(true).WithSendNotice(true)
+}
+
+// blocked refuses a message to somebody whom the user has blocked, with the command that they can write in that very room.
+func (c *Client) blocked() error {
+	return refusalOf(errBlocked, fmt.Sprintf("you have blocked them: write `%s unblock` here first", c.conn.br.Config.CommandPrefix))
 }

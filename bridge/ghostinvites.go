@@ -7,7 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
@@ -22,11 +22,7 @@ const hintPause = time.Minute
 // answerInvites answers what bridgev2 does not: invitations of ghosts into rooms that are neither chats of MSN nor meant to become a chat
 // of two.
 func (c *Connector) answerInvites() {
-	mx, ok := c.br.Matrix.(*matrix.Connector)
-	if !ok {
-		return
-	}
-	mx.EventProcessor.On(event.StateMember, func(ctx context.Context, evt *event.Event) {
+	eventsOn(c.br.Matrix, func(ctx context.Context, evt *event.Event) {
 		who, member := id.UserID(evt.GetStateKey()), evt.Content.AsMember()
 		if member.Membership != event.MembershipInvite || member.IsDirect || !c.br.IsGhostMXID(who) || evt.Sender == c.br.Bot.GetMXID() || c.br.IsGhostMXID(evt.Sender) {
 			return
@@ -34,20 +30,26 @@ func (c *Connector) answerInvites() {
 		if replaces(evt) {
 			return
 		}
-		if ghost, ok := mx.ParseGhostMXID(who); ok {
+		if ghost, ok := c.br.Matrix.ParseGhostMXID(who); ok {
 			c.tasks.Go(func() {
-				c.answerInvite(zerolog.Ctx(ctx).WithContext(c.br.BackgroundCtx), evt.RoomID, mx.GhostIntent(ghost))
+				c.answerInvite(zerolog.Ctx(ctx).WithContext(c.br.BackgroundCtx), evt.RoomID, ghost)
 			})
 		}
-	})
+	}, event.StateMember)
 }
 
 // answerInvite has a ghost decline, but where the bot is as well: it says there how the room becomes a conversation.
-func (c *Connector) answerInvite(ctx context.Context, room id.RoomID, ghost bridgev2.MatrixAPI) {
-	if sleep(ctx, togetherFor) != nil {
+func (c *Connector) answerInvite(ctx context.Context, room id.RoomID, who networkid.UserID) {
+	nobody := !c.ValidateUserID(who)
+	if !nobody && sleep(ctx, togetherFor) != nil {
 		return
 	}
 	if portal, err := c.br.GetPortalByMXID(ctx, room); err != nil || portal != nil {
+		return
+	}
+	ghost := c.br.Matrix.GhostIntent(who)
+	if nobody { // whom no command would bring into the room
+		decline(ctx, room, ghost, errNoPerson.Error())
 		return
 	}
 	command := "`" + c.br.Config.CommandPrefix + " create-group`"
@@ -61,12 +63,20 @@ func (c *Connector) answerInvite(ctx context.Context, room id.RoomID, ghost brid
 	case !there:
 		reason := "People of MSN cannot come into other rooms: start a chat with them, or invite " + c.br.Bot.GetMXID().String() +
 			" and then them again, and write " + strings.Trim(command, "`")
-		_, err = ghost.SendState(ctx, room, event.StateMember, ghost.GetMXID().String(), &event.Content{
-			Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: reason},
-		}, time.Time{})
+		decline(ctx, room, ghost, reason)
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("room_id", room).Msg("Failed to answer the invitation of a ghost")
+	}
+}
+
+// decline has a ghost turn down an invitation.
+func decline(ctx context.Context, room id.RoomID, ghost bridgev2.MatrixAPI, why string) {
+	_, err := ghost.SendState(ctx, room, event.StateMember, ghost.GetMXID().String(), &event.Content{
+		Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: why},
+	}, time.Time{})
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("room_id", room).Msg("Failed to decline the invitation of a ghost")
 	}
 }
 

@@ -330,10 +330,10 @@ func (c *Client) naming(ctx context.Context, passport, heard string) naming {
 		name, known = c.nameOf(passport, heard), true
 	}
 	s := c.current.Load()
-	if s == nil || !s.listed.Load() {
+	if s == nil || !s.complete.Load() {
 		return naming{name: name, blind: true}
 	}
-	if !s.knows(passport) {
+	if _, listed := s.msn.Contact(passport); !listed {
 		return naming{name: name, blind: !known}
 	}
 	if nickname := c.nicknameFor(passport); nickname != "" && !c.shared(ctx, passport) {
@@ -391,7 +391,7 @@ func (s *session) wellNamed(passport string) bool {
 // look gives the room of two the look that is not its ghost's: the name that the user has given the contact. custom tells whether it has
 // one already.
 func (c *Client) look(ctx context.Context, passport string, custom bool, info *bridgev2.ChatInfo) {
-	if s := c.current.Load(); s != nil && s.listed.Load() { // else nobody knows what is right
+	if s := c.current.Load(); s != nil && s.complete.Load() { // else nobody knows what is right
 		nickname := c.nicknameFor(passport)
 		switch {
 		case nickname != "":

@@ -561,7 +561,7 @@ func (c *Client) restoreName(ctx context.Context, portal *bridgev2.Portal, name 
 		Parsed: &event.RoomNameEventContent{Name: name},
 	}, time.Time{})
 	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to give the space of a contact group its name back")
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to give a room its name back")
 	}
 }
 

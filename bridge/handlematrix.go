@@ -52,6 +52,9 @@ func (c *Client) conversation(ctx context.Context, portal networkid.PortalID) (m
 	if _, id, ok := parseCircle(portal); ok {
 		return msn.Conversation{Circle: id, Group: true}, nil
 	}
+	if _, _, ok := parseGroup(portal); ok {
+		return msn.Conversation{}, refusal("this is a group of your contact list, which takes no messages: write to a contact, in the room with them")
+	}
 	return msn.Conversation{}, fmt.Errorf("%q: %w", portal, errOddPortal)
 }
 
@@ -72,7 +75,7 @@ func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Mess
 	}
 	if _, passport, direct := parseDirect(portal); direct {
 		if contact, _ := s.msn.Contact(passport); contact.On(msn.BlockList) {
-			return msn.Sent{}, errBlocked
+			return msn.Sent{}, c.blocked()
 		}
 	}
 	c.own.active()
@@ -123,18 +126,25 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if file {
 		about.Link = c.link(ctx, msg.Content)
 	}
-	m := msnfmt.FromMatrix(msg.Content, c.options(), about)
-	sent, err := c.send(ctx, msg.Portal.ID, m)
-	if errors.Is(err, msn.ErrContactOffline) {
-		kept, err := c.leaveOffline(ctx, msg, m)
-		return kept, sendStatus(err)
-	}
+	row, err := c.deliver(ctx, msg, msnfmt.FromMatrix(msg.Content, c.options(), about))
 	if err != nil {
 		return nil, sendStatus(err)
 	}
 	if file && about.Link == "" {
 		return nil, refusal("your contact was told of the file in words, but the file itself was not sent: " +
 			"this bridge has no public links for files")
+	}
+	return row, nil
+}
+
+// deliver sends a message, or leaves it with the service for somebody who is away.
+func (c *Client) deliver(ctx context.Context, msg *bridgev2.MatrixMessage, m msn.Message) (*bridgev2.MatrixMessageResponse, error) {
+	sent, err := c.send(ctx, msg.Portal.ID, m)
+	if errors.Is(err, msn.ErrContactOffline) {
+		return c.leaveOffline(ctx, msg, m)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return c.stored(sent), nil
 }
@@ -245,7 +255,9 @@ func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.Matri
 	ghost, isGhost := msg.Target.(*bridgev2.Ghost)
 	if _, _, ok := parseGroup(msg.Portal.ID); ok {
 		if isGhost && msg.Type == bridgev2.Invite {
-			return nil, refusal("put the room of the contact into the space instead")
+			const instead = "nobody can be invited into a contact group: put the room of the contact into the space instead"
+			c.takeBack(ctx, msg.Portal, ghost, instead)
+			return nil, refusal(instead)
 		}
 		return nil, nil
 	}
@@ -267,7 +279,12 @@ func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.Matri
 func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) error {
 	server, passport, ok := parseUserID(ghost.ID)
 	if !ok || server != c.server {
-		return refusal("only people of the same MSN service can be invited")
+		why := "only people of the same MSN service can be invited"
+		if !c.conn.ValidateUserID(ghost.ID) {
+			why = errNoPerson.Error()
+		}
+		c.takeBack(ctx, portal, ghost, why)
+		return refusal(why)
 	}
 	s, err := c.online()
 	if err != nil {
@@ -290,17 +307,26 @@ func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bri
 	if conference && err == nil {
 		return c.conferences.sentOver(ctx, id, conv)
 	}
-	// In a room of two the invited one has no place, whatever came of it; nor has one who did not come.
-	_, leaveErr := c.conn.br.Bot.SendState(ctx, portal.MXID, event.StateMember, ghost.Intent.GetMXID().String(), &event.Content{
-		Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: "MSN makes a conference of it, in a room of its own"},
-	}, time.Time{})
-	if err == nil && leaveErr != nil {
-		zerolog.Ctx(ctx).Warn().Err(leaveErr).Msg("Failed to take an invitation back")
-	}
 	if errors.Is(err, msn.ErrContactOffline) && s.msn.TalksInGroups() && s.msn.PresenceOf(passport).Status != msn.Offline {
-		return refusal("they are online, but with a program that is too old for the conversations of MSNP21: the administrator can pin MSNP18 (`version` of the server)")
+		err = refusal("they are online, but with a program that is too old for the conversations of MSNP21: the administrator can pin MSNP18 (`version` of the server)")
 	}
+	// In a room of two the invited one has no place, whatever came of it; nor has one who did not come.
+	why := "MSN makes a conference of it, in a room of its own"
+	if err != nil {
+		why = reason(err)
+	}
+	c.takeBack(ctx, portal, ghost, why)
 	return err
+}
+
+// takeBack takes the invitation of a ghost back. What why says is shown in the room.
+func (c *Client) takeBack(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, why string) {
+	_, err := c.conn.br.Bot.SendState(ctx, portal.MXID, event.StateMember, ghost.Intent.GetMXID().String(), &event.Content{
+		Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: why},
+	}, time.Time{})
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to take an invitation back")
+	}
 }
 
 // drop leaves a conversation of several and takes its room away.
@@ -327,10 +353,14 @@ func (c *Client) leave(ctx context.Context, portal networkid.PortalID) error {
 }
 
 // HandleMatrixRoomName takes a name for a contact group; and for a conference, where MSN has none, so that it is this
-// room's alone. Rooms of two are called after the contact.
+// room's alone. Rooms of two are called after the contact, and a circle keeps the name that it was made with.
 func (c *Client) HandleMatrixRoomName(ctx context.Context, msg *bridgev2.MatrixRoomName) (bool, error) {
 	if _, room, ok := parseGroup(msg.Portal.ID); ok {
 		return c.groupRenamed(ctx, msg, room)
+	}
+	if _, _, ok := parseCircle(msg.Portal.ID); ok {
+		c.restoreName(ctx, msg.Portal, msg.Portal.Name)
+		return false, refusal("circles cannot be renamed from here, so the room has the circle's name again")
 	}
 	if _, _, ok := parseConference(msg.Portal.ID); !ok {
 		return false, refusal("this room is called after your contact").WithSendNotice(false)

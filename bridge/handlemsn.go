@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -29,6 +30,7 @@ func (s *session) handle(ctx context.Context, event msn.Event) {
 		s.requestOver(e.Passport)
 		s.showPresence(e.Passport)
 		s.pictures.gone(e.Passport)
+		s.offList(e.Passport)
 	case msn.ContactRequest:
 		if !s.contacts.do(func(ctx context.Context) { s.contactRequest(ctx, e) }) {
 			zerolog.Ctx(ctx).Warn().Msg("There are too many contact requests; some are not shown before the next sign-in")
@@ -73,7 +75,7 @@ func (s *session) signedIn(ctx context.Context, e msn.SignedIn) {
 	log := zerolog.Ctx(ctx)
 	s.conn.metrics.signedIn.Inc()
 	s.counted, s.calledOnMSN = true, e.FriendlyName
-	s.listed.Store(true)
+	s.complete.Store(true)
 	log.Info().Stringer("version", e.Version).Int("contacts", len(s.msn.Contacts())).Msg("Signed in to MSN")
 	if err := s.conn.versions.change(ctx, s.server, func(m *msn.VersionMemory) { m.Worked(e.Version) }); err != nil {
 		log.Err(err).Msg("Failed to remember which protocol versions work")
@@ -96,6 +98,7 @@ func (s *session) contactChanged(contact msn.Contact) {
 	s.requestOver(contact.Passport)
 	s.showPresence(contact.Passport)
 	if !contact.On(msn.ForwardList) {
+		s.offList(contact.Passport)
 		return
 	}
 	s.contacts.called(contact.Passport)
@@ -163,6 +166,11 @@ func (s *session) received(ctx context.Context, e msn.MessageReceived) {
 		e.Message = &msn.Invitation{Fields: []msn.Field{
 			{Name: "Application-Name", Value: "File Transfer"}, {Name: "Invitation-Command", Value: "INVITE"},
 		}}
+	case *msn.TextMessage:
+		if e.MissingChunks == 0 && msnfmt.IsBlank(m) {
+			zerolog.Ctx(ctx).Debug().Msg("Dropping a text in which there is nothing to see")
+			return
+		}
 	}
 	if e.Conversation.Circle != "" && !s.inCircle(e.Conversation.Circle) {
 		return // an echo of one that was left

@@ -47,6 +47,7 @@ type homeserver struct {
 	states   []status.BridgeState
 	heard    func(context.Context, id.UserID, *event.PresenceEventContent)
 	moved    spaceChildHandler
+	others   map[event.Type][]func(context.Context, *event.Event) // who hears events that bridgev2 does not take
 	count    int
 	changed  chan struct{}
 	onSend   func(sent)
@@ -164,7 +165,7 @@ func (hs *homeserver) messages(roomID id.RoomID, from id.UserID) []string {
 	return texts
 }
 
-func (hs *homeserver) Init(br *bridgev2.Bridge)      { hs.br = br }
+func (hs *homeserver) Init(br *bridgev2.Bridge)      { hs.br, hs.others = br, nil }
 func (hs *homeserver) Start(context.Context) error   { return nil }
 func (hs *homeserver) PreStop()                      {}
 func (hs *homeserver) Stop()                         {}
@@ -267,6 +268,13 @@ func (hs *homeserver) OnPresence(f func(context.Context, id.UserID, *event.Prese
 }
 
 func (hs *homeserver) OnSpaceChild(f spaceChildHandler) { hs.moved = f }
+
+func (hs *homeserver) OnEvent(kind event.Type, f func(context.Context, *event.Event)) {
+	if hs.others == nil {
+		hs.others = make(map[event.Type][]func(context.Context, *event.Event))
+	}
+	hs.others[kind] = append(hs.others[kind], f)
+}
 
 func (hs *homeserver) Space(_ context.Context, space id.RoomID) (spaceState, error) {
 	hs.mu.Lock()

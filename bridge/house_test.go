@@ -247,8 +247,15 @@ func (h *house) send(room id.RoomID, kind event.Type, content any) id.EventID {
 	return eventID
 }
 
+// dispatch is an event of a room as the bridge gets it: whoever asks for its type hears of it, and bridgev2 if it is one of those that it takes.
 func (h *house) dispatch(evt *event.Event) {
-	h.br.QueueMatrixEvent(h.br.Log.WithContext(h.br.BackgroundCtx), evt)
+	ctx := h.br.Log.WithContext(h.br.BackgroundCtx)
+	for _, heard := range h.hs.others[evt.Type] {
+		heard(ctx, evt)
+	}
+	if evt.Type != event.CallInvite && !slices.Contains(widgets, evt.Type) {
+		h.br.QueueMatrixEvent(ctx, evt)
+	}
 }
 
 // status waits for what became of an event.

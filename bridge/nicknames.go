@@ -17,6 +17,7 @@ type nicknames struct {
 	db    *database.Database
 	login string
 
+	turn  sync.Mutex // one change at a time
 	mu    sync.Mutex
 	names map[string]string // by address
 }
@@ -42,6 +43,23 @@ func (n *nicknames) of(passport string) string {
 
 // set stores what a contact is called; "" takes it away.
 func (n *nicknames) set(ctx context.Context, passport, name string) error {
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	return n.put(ctx, passport, name)
+}
+
+// forget takes away what somebody was called, unless they are on the contact list again.
+func (n *nicknames) forget(ctx context.Context, passport string, listed func() bool) error {
+	n.turn.Lock()
+	defer n.turn.Unlock()
+	if n.of(passport) == "" || listed() {
+		return nil
+	}
+	return n.put(ctx, passport, "")
+}
+
+// put is one change.
+func (n *nicknames) put(ctx context.Context, passport, name string) error {
 	if err := n.db.PutNickname(ctx, n.login, passport, name); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -69,13 +70,19 @@ func (s *session) offlineReceived(ctx context.Context, m msn.OfflineMessage) {
 		s.offline.add(m.ID)
 		return
 	}
+	text := &msn.TextMessage{Text: m.Text}
+	if msnfmt.IsBlank(text) {
+		zerolog.Ctx(ctx).Debug().Msg("Dropping an offline message in which there is nothing to see")
+		s.offline.add(m.ID)
+		return
+	}
 	id := offlineMessageID(m.From, m.ID)
 	s.ensureGhost(ctx, m.From, m.FriendlyName)
 	key := directKey(s.login.ID, s.server, m.From)
 	meta := s.event(bridgev2.RemoteEventMessage, key, m.From)
 	meta.CreatePortal, meta.Timestamp = true, m.At
 	e := msn.MessageReceived{
-		From: m.From, FriendlyName: m.FriendlyName, At: m.At, Conversation: msn.With(m.From), Message: &msn.TextMessage{Text: m.Text},
+		From: m.From, FriendlyName: m.FriendlyName, At: m.At, Conversation: msn.With(m.From), Message: text,
 	}
 	s.queueMessage(ctx, meta, id, e, func(_ context.Context, landed bool) {
 		if landed {

@@ -429,7 +429,11 @@ func (p *people) knownTo(but id.UserID, server, passport string) bool {
 	defer p.mu.Unlock()
 	for user, clients := range p.clients {
 		for c := range clients {
-			if s := c.current.Load(); user != but && c.server == server && s != nil && s.knows(passport) {
+			s := c.current.Load()
+			if user == but || c.server != server || s == nil {
+				continue
+			}
+			if _, listed := s.msn.Contact(passport); listed {
 				return true
 			}
 		}

@@ -55,7 +55,7 @@ func (p *provisioning) routes(mux *http.ServeMux) {
 			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) { return "", s.amend(ctx, passport, c) })
 		},
 		"DELETE /v3/msn/contacts/{address}": func(ctx context.Context, s *session, r *http.Request, _ change) (any, error) {
-			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) { return "", s.msn.RemoveContact(ctx, passport) })
+			return s.onAddress(r.PathValue("address"), func(passport string) (string, error) { return "", s.remove(ctx, passport) })
 		},
 		"GET /v3/msn/requests": func(_ context.Context, s *session, _ *http.Request, _ change) (any, error) {
 			return map[string]any{"requests": s.requestList()}, nil
@@ -147,13 +147,16 @@ func (p *provisioning) serve(w http.ResponseWriter, r *http.Request, f func(cont
 	exhttp.WriteJSONResponse(w, http.StatusOK, answer)
 }
 
+// notConnected is for what cannot be done while the account is not signed in to MSN.
+var notConnected = mautrix.RespError{ErrCode: "COM.GITHUB.MATRIX-MSN.NOT_CONNECTED", StatusCode: http.StatusServiceUnavailable}
+
 // refuse answers with a Matrix error.
 func refuse(w http.ResponseWriter, err error) {
 	var made mautrix.RespError
 	switch {
 	case errors.As(err, &made):
 	case errors.Is(err, errNotConnected):
-		made = mautrix.RespError{ErrCode: "COM.GITHUB.MATRIX-MSN.NOT_CONNECTED", StatusCode: http.StatusServiceUnavailable, Err: reason(err)}
+		made = notConnected.WithMessage("%s", reason(err))
 	case errors.Is(err, msn.ErrNotOnList), errors.Is(err, msn.ErrUnknownAccount), errors.Is(err, errNoGroup):
 		made = mautrix.MNotFound.WithMessage("%s", reason(err))
 	case errors.Is(err, msn.ErrUnsupported):
@@ -168,7 +171,7 @@ func refuse(w http.ResponseWriter, err error) {
 
 // onAddress checks an address first; what do says becomes the answer.
 func (s *session) onAddress(address string, do func(passport string) (string, error)) (any, error) {
-	passport, err := cleanAddress(address)
+	passport, err := s.address(address)
 	if err != nil {
 		return nil, mautrix.MInvalidParam.WithMessage("address: %v", err)
 	}

@@ -18,8 +18,8 @@ import (
 // Contact requests: somebody has put the user on their list (bridge.md, Contact list). Each is shown once, in a room with who asks, over
 // restarts too: the message that tells of it is looked for in the message table, and taken from there when the request has ended.
 
-// listed is the session to ask, with its contact list.
-func (c *Client) listed(ctx context.Context) (*session, error) {
+// withList is the session to ask, with its contact list.
+func (c *Client) withList(ctx context.Context) (*session, error) {
 	s, err := c.arrived(ctx)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (c *Client) HandleMatrixAcceptMessageRequest(ctx context.Context, msg *brid
 
 // acceptRequest puts somebody on the contact list who asks for it, and nobody else.
 func (c *Client) acceptRequest(ctx context.Context, passport string) error {
-	s, err := c.listed(ctx)
+	s, err := c.withList(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (c *Client) acceptRequest(ctx context.Context, passport string) error {
 // answerByText accepts a contact request by what is written into its room. An invitation to a circle takes the command.
 func (c *Client) answerByText(ctx context.Context, portal *bridgev2.Portal) error {
 	if _, id, ok := parseCircle(portal.ID); ok {
-		if circle, err := c.circle(id); err == nil && circle.Role == msn.RoleInvited {
+		if circle, err := c.circle(ctx, id); err == nil && circle.Role == msn.RoleInvited {
 			return refusal(fmt.Sprintf("you are invited to this circle, and not in it: write `%s circle accept` first", c.conn.br.Config.CommandPrefix))
 		}
 		return nil
@@ -129,7 +129,7 @@ func (c *Client) answerByText(ctx context.Context, portal *bridgev2.Portal) erro
 	if !ok || !portal.MessageRequest {
 		return nil
 	}
-	if s, err := c.listed(ctx); err != nil || !s.asks(passport) { // it is a message like others then
+	if s, err := c.withList(ctx); err != nil || !s.asks(passport) { // it is a message like others then
 		return err
 	}
 	return c.accept(ctx, passport)

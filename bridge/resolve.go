@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
@@ -28,19 +29,12 @@ var (
 // ResolveIdentifier takes an address, or one of our own user IDs. MSN cannot tell whether an account
 // exists before it is added or called.
 func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, createChat bool) (*bridgev2.ResolveIdentifierResponse, error) {
-	address := strings.TrimPrefix(strings.TrimSpace(identifier), "mailto:")
-	if server, passport, ok := splitID(strings.ToLower(address)); ok {
-		if server != c.server {
-			return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
-		}
-		address = passport
+	passport, err := c.address(identifier)
+	if errors.Is(err, errElsewhere) {
+		return nil, fmt.Errorf("%w: %w", bridgev2.ErrResolveIdentifierTryNext, err)
 	}
-	passport, err := cleanAddress(address)
 	if err != nil {
 		return nil, bridgev2.WrapRespErr(err, mautrix.MInvalidParam)
-	}
-	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
 	}
 	resolved, err := c.resolved(ctx, passport)
 	if err == nil && createChat {
@@ -53,10 +47,14 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 // user has left it, or a new one.
 func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.CreateChatResponse, error) {
 	if passport == c.passport {
-		return nil, bridgev2.WrapRespErr(errors.New("that is your own address"), mautrix.MInvalidParam)
+		return nil, bridgev2.WrapRespErr(errOwnAddress, mautrix.MInvalidParam)
 	}
 	if err := c.befriend(ctx, passport); err != nil {
-		return nil, bridgev2.WrapRespErr(errors.New(strings.TrimSuffix(reason(err), ".")), mautrix.MNotFound)
+		code := mautrix.MNotFound
+		if errors.Is(err, errNotConnected) {
+			code = notConnected
+		}
+		return nil, bridgev2.WrapRespErr(errors.New(strings.TrimSuffix(reason(err), ".")), code)
 	}
 	await(ctx, c.ensureGhost(ctx, passport, ""))
 	key := directKey(c.login.ID, c.server, passport)
@@ -88,11 +86,16 @@ func (c *Client) startChat(ctx context.Context, passport string) (*bridgev2.Crea
 	return &bridgev2.CreateChatResponse{PortalKey: key, Portal: portal, PortalInfo: c.directInfo(ctx, nil, passport)}, nil
 }
 
-// befriend adds somebody to the contact list: not who asks, which would accept them by accident, nor who is blocked.
+// befriend adds somebody to the contact list: not who asks, which would accept them by accident, nor who is blocked. While MSN is away, a
+// chat with somebody is all that is known of the list.
 func (c *Client) befriend(ctx context.Context, passport string) error {
 	s, err := c.online()
 	if err != nil {
-		return nil // the room is there for later
+		if c.hasChat(ctx, passport) {
+			return nil
+		}
+		return refusalOf(err, "the bridge is not signed in to MSN at the moment, and cannot put anybody on your contact list: "+
+			"until it is, there are only chats with people whom you had one with before")
 	}
 	contact, _ := s.msn.Contact(passport)
 	if contact.On(msn.ForwardList) || contact.On(msn.BlockList) || s.asks(passport) {
@@ -105,6 +108,15 @@ func (c *Client) befriend(ctx context.Context, passport string) error {
 		s.notices.add(said)
 	}
 	return err
+}
+
+// hasChat tells whether there is, or was, a room with somebody.
+func (c *Client) hasChat(ctx context.Context, passport string) bool {
+	row, err := c.conn.br.DB.Portal.GetByKey(ctx, directKey(c.login.ID, c.server, passport))
+	if err != nil {
+		zerolog.Ctx(ctx).Err(err).Msg("Failed to look for a chat")
+	}
+	return row != nil
 }
 
 const (
@@ -134,7 +146,7 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 	if !ok || server != c.server {
 		return nil, fmt.Errorf("%w: it is of another MSN service", bridgev2.ErrResolveIdentifierTryNext)
 	}
-	if !c.meant(passport) {
+	if !c.meant(ctx, passport) {
 		return nil, fmt.Errorf("%w: it is of another account", bridgev2.ErrResolveIdentifierTryNext)
 	}
 	c.ensureGhost(ctx, passport, "")
@@ -147,10 +159,12 @@ func (c *Client) CreateChatWithGhost(ctx context.Context, ghost *bridgev2.Ghost)
 
 // meant tells whether a chat for which no account is named is for this one of the user's: it knows the other, or none does and it comes
 // first.
-func (c *Client) meant(passport string) bool {
+func (c *Client) meant(ctx context.Context, passport string) bool {
 	known := func(c *Client) bool {
-		s := c.current.Load()
-		return s != nil && s.knows(passport)
+		if s := c.current.Load(); s != nil {
+			return s.knows(passport)
+		}
+		return c.hasChat(ctx, passport)
 	}
 	if known(c) {
 		return true

@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -117,13 +119,13 @@ func TestProfile(t *testing.T) {
 	command(" name", "Write `profile`")
 }
 
-// roomOf waits for the room of a portal.
+// roomOf waits for the room of a portal. It reads the database, as bridgev2 does not lock a portal while it makes a room for it.
 func (h *house) roomOf(key networkid.PortalKey) (found id.RoomID) {
 	h.t.Helper()
 	h.hs.wait(h.t, "the room of "+string(key.ID), func() bool {
-		portal, err := h.br.GetExistingPortalByKey(h.t.Context(), key)
-		if err == nil && portal != nil {
-			found = portal.MXID
+		row, err := h.br.DB.Portal.GetByKey(h.t.Context(), key)
+		if err == nil && row != nil {
+			found = row.MXID
 		}
 		return found != ""
 	})
@@ -158,6 +160,117 @@ func TestCircleRooms(t *testing.T) {
 	if key := circleKey("local", "x"); key.Receiver != "" {
 		t.Errorf("%+v has a receiver", key)
 	}
+}
+
+// TestCircleNames puts the name of a circle's room back at once, as package msn cannot give a circle another.
+func TestCircleNames(t *testing.T) {
+	h := newHouse(t, nil).signedIn()
+	made, err := h.online().msn.CreateCircle(t.Context(), "Chess club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := h.roomOf(circleKey(serverName, made.ID))
+	h.hs.wait(t, "the room to have its name", func() bool { return h.hs.rooms[room].name == "Chess club" })
+	h.hs.change(func() { h.hs.rooms[room].name = "Go club" })
+	h.dispatch(&event.Event{
+		ID: "$name", RoomID: room, Sender: alice, Type: event.StateRoomName, StateKey: new(string),
+		Content: event.Content{Parsed: &event.RoomNameEventContent{Name: "Go club"}},
+	})
+	h.refused("$name", "circles cannot be renamed from here")
+	h.hs.wait(t, "the room to have its name again", func() bool { return h.hs.rooms[room].name == "Chess club" })
+}
+
+// TestCircleRoomLeft tells, once, that who leaves the room of a circle has not left the circle, and how that is done.
+func TestCircleRoomLeft(t *testing.T) {
+	h := newHouse(t, nil)
+	bob := h.person(bobMSN, msn.Online)
+	h.signedIn()
+	s := h.online()
+	made, err := bob.CreateCircle(t.Context(), "Chess club") // the service lets no owner leave
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.InviteToCircle(t.Context(), made.ID, aliceMSN, ""); err != nil {
+		t.Fatal(err)
+	}
+	room := h.roomOf(circleKey(serverName, made.ID))
+	management, err := h.user.GetManagementRoom(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := func(line string, nth int) {
+		t.Helper()
+		h.say(management, line)
+		h.hs.wait(t, "the answer to "+line, func() bool {
+			n := 0
+			for _, e := range h.hs.rooms[management].events {
+				if e.kind == event.EventReaction {
+					n++
+				}
+			}
+			return n == nth
+		})
+	}
+	leaves := func(words string) {
+		t.Helper()
+		for range 2 {
+			key := alice.String()
+			h.dispatch(&event.Event{
+				ID: "$leave", RoomID: room, Sender: alice, Type: event.StateMember, StateKey: &key,
+				Content: event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave}},
+			})
+		}
+		s.notices.add("After " + words)
+		h.told("After " + words)
+		if n := h.bot(words); n != 2 { // the other one is this test's
+			t.Errorf("%q is told %d times", words, n-1)
+		}
+	}
+	leaves("which does not answer its invitation")
+	answers("circle accept chess CLUB", 1)
+	leaves("still belong to the circle")
+	h.command("circle leave", "Write it in the room of the circle, or with its name behind it")
+	h.command("circle leave Go club", "There is no circle")
+	answers(`circle leave "Chess club"`, 2)
+	if circles := s.msn.Circles(); len(circles) != 0 {
+		t.Errorf("%v", circles)
+	}
+}
+
+// TestCircleBeforeTheSignIn waits with describing a circle until the sign-in has told of circles.
+func TestCircleBeforeTheSignIn(t *testing.T) {
+	h := newHouse(t, nil).signedIn()
+	c, s := h.client(), h.online()
+	made, err := s.msn.CreateCircle(t.Context(), "Chess club")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.roomOf(circleKey(serverName, made.ID))
+	early, err := msn.New(msn.Config{Server: h.msn.MSN(), Passport: aliceMSN, Password: "secret", Handler: noEvents, Versions: []msn.Version{usualVersion}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.current.Store(&session{Client: c, msn: early})
+	defer c.current.Store(s)
+	got := make(chan error, 1)
+	go func() {
+		info, err := c.circleInfo(t.Context(), made.ID)
+		if err == nil && *info.Name != "Chess club" {
+			err = fmt.Errorf("it is called %q", *info.Name)
+		}
+		got <- err
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = early.Run(ctx) // ends with ctx
+	}()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	cancel()
+	<-ended
 }
 
 // TestCircleIDs takes circles' portals for nothing else.

@@ -81,7 +81,20 @@ func (c *Client) tellOutage(ctx context.Context, err error) {
 		return
 	}
 	c.tell(ctx, fmt.Sprintf("%s has not been signed in to MSN for %s: %s I go on trying, and shall tell you when it works again.",
-		cell(c.login.RemoteName), time.Since(since).Round(time.Minute), diagnose(err).explain(err)))
+		cell(c.login.RemoteName), inWords(time.Since(since)), diagnose(err).explain(err)))
+}
+
+// inWords tells people how long something has taken: nobody wants it to the minute after hours.
+func inWords(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute"
+	case d < time.Hour:
+		return plural(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d/time.Hour), "hour")
+	}
+	return plural(int(d/(24*time.Hour)), "day")
 }
 
 // tellLost tells, with a ping, that a login is lost for good.

@@ -78,7 +78,7 @@ func TestOutageIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.msn.Drop(aliceMSN)
-	h.told("has not been signed in to MSN for")
+	h.told("has not been signed in to MSN for less than a minute")
 	if err := h.msn.Resume(); err != nil {
 		t.Fatal(err)
 	}

@@ -164,3 +164,49 @@ func TestLostRooms(t *testing.T) {
 		})
 	}
 }
+
+// TestCallsAndWidgets calls somebody on MSN, and puts a widget into the room and takes it away by redaction: they read what concerns people.
+func TestCallsAndWidgets(t *testing.T) {
+	t.Parallel()
+	u, friends := signedIn(t, 0, "bob")
+	bob := friends[0]
+	room := u.roomWith(t, bob.Passport)
+	bot, err := house.Bridge.Client(house.Homeserver.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	widget := event.Type{Type: "im.vector.modular.widgets", Class: event.StateEventType}
+	pad := map[string]any{"type": "m.etherpad", "name": "Etherpad", "url": "https://pad.example.com/p/1"}
+	within(t, func(ctx context.Context) error {
+		var levels event.PowerLevelsEventContent
+		if err := bot.StateEvent(ctx, room, event.StatePowerLevels, "", &levels); err != nil {
+			return err
+		}
+		levels.SetUserLevel(u.UserID, 100)
+		_, err := bot.SendStateEvent(ctx, room, event.StatePowerLevels, "", &levels)
+		return err
+	})
+	within(t, func(ctx context.Context) error {
+		call := map[string]any{"call_id": "1", "version": "1", "party_id": "a", "lifetime": 60000, "offer": map[string]any{"type": "offer", "sdp": "v=0\r\nm=audio 9\r\n"}}
+		if _, err := u.SendMessageEvent(ctx, room, event.CallInvite, call); err != nil {
+			return err
+		}
+		if _, err := u.SendMessageEvent(ctx, room, event.CallHangup, map[string]any{"call_id": "1", "version": "1", "party_id": "a"}); err != nil {
+			return err
+		}
+		added, err := u.SendStateEvent(ctx, room, widget, "pad", pad)
+		if err != nil {
+			return err
+		}
+		if _, err := u.RedactEvent(ctx, room, added.EventID); err != nil {
+			return err
+		}
+		_, err = u.SendStateEvent(ctx, room, widget, "pad", map[string]any{})
+		return err
+	})
+	u.says(t, room, "that is all")
+	hears(t, bob, 0, u.passport, "that is all")
+	same(t, "MSN", heard(bob, u.passport), []string{
+		"*is calling (voice), which only works on Matrix*", "*added the widget “Etherpad”*: https://pad.example.com/p/1", "that is all",
+	})
+}

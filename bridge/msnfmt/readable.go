@@ -1,6 +1,7 @@
 package msnfmt
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 
 // maxAnswers bounds how many answers of a poll are listed. Matrix allows 20 (MSC3381).
 const maxAnswers = 20
+
+// maxAddress is the longest web address that is repeated, in bytes.
+const maxAddress = 500
 
 // ReadableLine says in a line what an event that is no message is about: polls, calls, widgets, live locations, and any
 // type nobody thought of, which is named. Only a poll has more lines, one for each answer. raw is the event's content as
@@ -103,9 +107,18 @@ func widgetText(raw map[string]any) string {
 	case address == "":
 		return "*removed a widget*"
 	case name == "":
-		return "*added a widget*"
+		return "*added a widget*" + linkAfter(address)
 	}
-	return "*added the widget “" + name + "”*"
+	return "*added the widget “" + name + "”*" + linkAfter(address)
+}
+
+// linkAfter is a web address to stand behind a line; "" for one that a person cannot open, or that is not worth a page of text.
+func linkAfter(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || len(address) > maxAddress {
+		return ""
+	}
+	return ": " + u.String()
 }
 
 // object is the first of these fields that is there, or an empty object.

@@ -30,6 +30,9 @@ func ToMatrix(m *msn.TextMessage, opt Options) *event.MessageEventContent {
 	return content
 }
 
+// IsBlank tells whether a text shows nothing, as Messenger would not have.
+func IsBlank(m *msn.TextMessage) bool { return strings.TrimSpace(clean(m.Text)) == "" }
+
 // tags are what stands around a text of this format, "" for a plain one.
 func tags(f msn.TextFormat, opt Options) (opening, closing string) {
 	add := func(on bool, tag, attributes string) {
