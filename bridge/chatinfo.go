@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/ptr"
 	"maunium.net/go/mautrix/bridgev2"
 	bridgedb "maunium.net/go/mautrix/bridgev2/database"
@@ -121,6 +122,19 @@ func (c *Client) conferenceInfo(conf database.Conference) *bridgev2.ChatInfo {
 
 // tell writes to the user's management room.
 func (c *Client) tell(ctx context.Context, markdown string) { c.say(ctx, markdown) }
+
+// note writes into a room what its people have not said.
+func (c *Client) note(ctx context.Context, key networkid.PortalKey, text string) {
+	room, err := c.rooms.id(ctx, key)
+	if err == nil && room != "" {
+		_, err = c.conn.br.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{
+			Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: text},
+		}, nil)
+	}
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to write a notice into a room")
+	}
+}
 
 func (c *Client) tellRooms(ctx context.Context, created int) {
 	c.tell(ctx, fmt.Sprintf("%s for your contacts have been made.", plural(created, "room")))

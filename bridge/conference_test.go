@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -187,5 +188,162 @@ func TestInvitingAnOlderVersion(t *testing.T) {
 	defer h.hs.mu.Unlock()
 	if m := h.hs.rooms[chat].members[ghostOf(carolMSN)]; m.Membership != event.MembershipLeave {
 		t.Errorf("the invitation: %+v", m)
+	}
+}
+
+// isMember waits for a membership.
+func (h *house) isMember(room id.RoomID, passport string, want event.Membership) {
+	h.t.Helper()
+	h.hs.wait(h.t, passport+": "+string(want), func() bool {
+		m := h.hs.rooms[room].members[ghostOf(passport)]
+		return m != nil && m.Membership == want
+	})
+}
+
+// quiet ends the switchboards of a conference on our side.
+func (h *house) quiet() {
+	h.t.Helper()
+	c := h.client()
+	c.Disconnect()
+	c.Connect(h.br.Log.WithContext(h.t.Context()))
+	h.online()
+}
+
+// conferenceVersions speak over a switchboard each, or in groups.
+var conferenceVersions = []msn.Version{msn.MSNP9, msn.MSNP18, msn.MSNP21}
+
+// TestInvitingIntoAQuietConference calls everybody again, in the same room; who does not come is not invited any more.
+func TestInvitingIntoAQuietConference(t *testing.T) {
+	for _, v := range conferenceVersions {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			h.account("dora@example.com", "Dora")
+			bob, carol, eve := h.personWith(bobMSN, msn.Online, v), h.personWith(carolMSN, msn.Online, v), h.personWith(eveMSN, msn.Online, v)
+			h.signedIn()
+			if _, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN)); err != nil {
+				t.Fatal(err)
+			}
+			room := h.conferenceRoom(bobMSN, carolMSN)
+			h.quiet()
+			h.status(h.invites(room, ghostOf(eveMSN)))
+			h.isMember(room, eveMSN, event.MembershipJoin)
+			h.goes(h.say(room, "welcome"))
+			for _, p := range []*person{bob, carol, eve} {
+				p.reads("welcome")
+			}
+			h.status(h.invites(room, ghostOf("dora@example.com"))) // who is not online
+			h.isMember(room, "dora@example.com", event.MembershipLeave)
+			h.goes(h.say(room, "without Dora"))
+			for _, p := range []*person{bob, carol, eve} {
+				p.reads("without Dora")
+			}
+			h.quiet()
+			h.hs.change(func() { delete(h.hs.rooms[room].members, ghostOf(eveMSN)) })
+			h.status(h.invites(room, ghostOf(eveMSN))) // a member already, as in the room that replaces another
+			h.isMember(room, eveMSN, event.MembershipJoin)
+			if n := h.groups(); n != 1 {
+				t.Errorf("%d rooms with several people\n%s", n, h.hs.dump())
+			}
+		})
+	}
+}
+
+// TestWhoIsMissing: of who is not there the user hears once, and whoever has come online is called with the next message.
+func TestWhoIsMissing(t *testing.T) {
+	for _, v := range conferenceVersions {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			bob, carol := h.personWith(bobMSN, msn.Online, v), h.personWith(carolMSN, msn.Online, v)
+			h.signedIn()
+			if _, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN)); err != nil {
+				t.Fatal(err)
+			}
+			room := h.conferenceRoom(bobMSN, carolMSN)
+			h.client().Disconnect() // whoever goes while we are there has left
+			if err := carol.SignOut(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.client().Connect(h.br.Log.WithContext(t.Context()))
+			h.online()
+			h.goes(h.say(room, "one"))
+			h.goes(h.say(room, "two"))
+			bob.reads("two")
+			missing := func(n int) {
+				t.Helper()
+				h.hs.wait(t, "the notice of who is missing", func() bool {
+					texts := strings.Join(h.hs.messages(room, botID), "\n")
+					return strings.Count(texts, "Not in the conversation at the moment") == n && strings.Count(texts, "Carol (carol@example.com)") == n
+				})
+			}
+			missing(1)
+			again := h.personWith(carolMSN, msn.Online, v)
+			h.hs.wait(t, "Carol online", func() bool { return h.hs.presence[ghostOf(carolMSN)].presence == event.PresenceOnline })
+			h.goes(h.say(room, "three"))
+			again.reads("three")
+			bob.reads("three")
+			h.isMember(room, carolMSN, event.MembershipJoin)
+			if n := h.groups(); n != 1 {
+				t.Errorf("%d rooms with several people\n%s", n, h.hs.dump())
+			}
+		})
+	}
+}
+
+// oneBoard waits until people are in one switchboard of the only conference.
+func (h *house) oneBoard() {
+	h.t.Helper()
+	for cs := h.client().conferences; ; {
+		n := 0
+		cs.mu.Lock()
+		for _, b := range cs.list[0].boards {
+			n += min(len(b.there), 1)
+		}
+		cs.mu.Unlock()
+		if n == 1 {
+			return
+		}
+		if sleep(h.t.Context(), time.Millisecond) != nil {
+			h.t.Fatalf("people are in %d switchboards", n)
+		}
+	}
+}
+
+// TestTheSamePeopleAgain: a second switchboard with the same people belongs to the same room, and either may end.
+func TestTheSamePeopleAgain(t *testing.T) {
+	for _, v := range conferenceVersions {
+		t.Run(v.String(), func(t *testing.T) {
+			h := newHouse(t, speaking(v))
+			bob, carol := h.personWith(bobMSN, msn.Online, v), h.personWith(carolMSN, msn.Online, v)
+			h.signedIn()
+			conv, err := bob.Open(t.Context(), msn.With(aliceMSN, carolMSN))
+			if err != nil {
+				t.Fatal(err)
+			}
+			room := h.conferenceRoom(bobMSN, carolMSN)
+			bob.writes(conv, "first")
+			h.heard(room, ghostOf(bobMSN), "first")
+			if err := carol.Leave(t.Context(), carol.reads("first").Conversation); err != nil {
+				t.Fatal(err)
+			}
+			h.isMember(room, carolMSN, event.MembershipLeave)
+			other, err := carol.Open(t.Context(), msn.With(aliceMSN, bobMSN))
+			if err != nil {
+				t.Fatal(err)
+			}
+			carol.writes(other, "second")
+			h.heard(room, ghostOf(carolMSN), "second")
+			bob.writes(conv, "still here")
+			h.heard(room, ghostOf(bobMSN), "still here")
+			if err := bob.Leave(t.Context(), conv); err != nil {
+				t.Fatal(err)
+			}
+			h.oneBoard()
+			h.goes(h.say(room, "both of you"))
+			carol.reads("both of you")
+			bob.reads("both of you")
+			if n := h.groups(); n != 1 {
+				t.Errorf("%d rooms with several people\n%s", n, h.hs.dump())
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -27,9 +28,18 @@ type conferences struct {
 
 type conference struct {
 	database.Conference
-	session string // the live switchboard, "" for none
-	syncing bool   // the room is about to be brought up to date
-	opening int    // messages that are opening a switchboard for it right now
+	boards  []board         // the live switchboards; the one used last is the last
+	syncing bool            // the room is about to be brought up to date
+	opening int             // messages and invitations that are opening a switchboard for it right now
+	guests  []string        // who is being invited
+	called  map[string]bool // who was called into the switchboard and has not come
+	missed  map[string]bool // of whom the user was told that they do not read along
+}
+
+// board is a live switchboard.
+type board struct {
+	session string
+	there   []string
 }
 
 // maxConferences bounds how many rooms of a login are remembered; the longest unused are forgotten.
@@ -45,7 +55,7 @@ func (cs *conferences) load(ctx context.Context) error {
 		return err
 	}
 	for _, c := range stored {
-		cs.list = append(cs.list, &conference{Conference: c})
+		cs.list = append(cs.list, &conference{Conference: c, called: make(map[string]bool), missed: make(map[string]bool)})
 	}
 	cs.loaded = true
 	return nil
@@ -60,20 +70,152 @@ func (cs *conferences) of(ctx context.Context, conv msn.Conversation) (database.
 	}
 	c := cs.match(conv)
 	if c == nil {
-		c = &conference{Conference: database.Conference{
-			Login: cs.login, ID: strings.ToLower(rand.Text()), Members: conv.Participants, Everyone: conv.Participants,
-		}}
-		cs.list = append(cs.list, c)
+		c = cs.add(conv.Participants)
 	}
-	if conv.Session != "" {
-		c.session = conv.Session
+	c.hear(conv)
+	return c.Conference, cs.update(ctx, c, together(conv.Participants, c.Members)) // who is away is a member still
+}
+
+// create makes a conference, if there is one with the same people or not.
+func (cs *conferences) create(ctx context.Context, people []string) (database.Conference, error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if err := cs.load(ctx); err != nil {
+		return database.Conference{}, err
 	}
-	members := conv.Participants
-	if c.opening > 0 { // the others are still coming
-		members = together(members, c.Members)
+	c := cs.add(people)
+	return c.Conference, cs.update(ctx, c, people)
+}
+
+// add makes a conference. The caller holds the lock.
+func (cs *conferences) add(people []string) *conference {
+	c := &conference{
+		Conference: database.Conference{Login: cs.login, ID: strings.ToLower(rand.Text()), Members: people, Everyone: people},
+		called:     make(map[string]bool), missed: make(map[string]bool),
 	}
+	cs.list = append(cs.list, c)
+	return c
+}
+
+// hear notes who is in a switchboard, which becomes the one used last.
+func (c *conference) hear(conv msn.Conversation) {
+	if conv.Session == "" {
+		return
+	}
+	if !c.carries(conv.Session) {
+		clear(c.called)
+	}
+	c.forget(conv.Session)
+	c.boards = append(c.boards, board{conv.Session, slices.Clone(conv.Participants)})
+	for _, passport := range conv.Participants {
+		delete(c.called, passport)
+		delete(c.missed, passport)
+	}
+}
+
+// carries tells whether a live switchboard is one of the conference's.
+func (c *conference) carries(session string) bool {
+	return slices.ContainsFunc(c.boards, func(b board) bool { return b.session == session })
+}
+
+// forget is for a switchboard that is gone.
+func (c *conference) forget(session string) {
+	c.boards = slices.DeleteFunc(c.boards, func(b board) bool { return b.session == session })
+}
+
+// current is the switchboard used last, of those with anybody in it; without a session it is none.
+func (c *conference) current() (last board) {
+	for _, b := range c.boards {
+		if len(b.there) > 0 || len(last.there) == 0 {
+			last = b
+		}
+	}
+	return last
+}
+
+// parted notes that somebody has gone from a switchboard: for good, unless they stay a member, for whom the next message calls.
+func (cs *conferences) parted(ctx context.Context, conv msn.Conversation, passport string, forGood bool) (database.Conference, error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if err := cs.load(ctx); err != nil {
+		return database.Conference{}, err
+	}
+	c := cs.match(conv)
+	if c == nil {
+		return database.Conference{}, nil
+	}
+	c.hear(conv)
+	elsewhere := slices.ContainsFunc(c.boards, func(b board) bool { return slices.Contains(b.there, passport) })
+	if !forGood || elsewhere {
+		return c.Conference, nil
+	}
+	members := slices.DeleteFunc(slices.Clone(c.Members), func(p string) bool { return p == passport })
 	return c.Conference, cs.update(ctx, c, members)
 }
+
+// absent lists who is a member and not in the live switchboard, where somebody else is.
+func (c *conference) absent() (missing []string) {
+	there := c.current().there
+	if len(there) == 0 {
+		return nil
+	}
+	for _, passport := range c.Members {
+		if !slices.Contains(there, passport) {
+			missing = append(missing, passport)
+		}
+	}
+	return missing
+}
+
+// toCall gives the live conversation and who is to be called into it: who is not there, could come, and was not called in vain already.
+func (cs *conferences) toCall(id string, couldCome func(string) bool) (conv msn.Conversation, people []string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.list {
+		if c.ID != id {
+			continue
+		}
+		for _, passport := range c.absent() {
+			if !c.called[passport] && couldCome(passport) {
+				c.called[passport] = true
+				people = append(people, passport)
+			}
+		}
+		now := c.current()
+		return msn.Conversation{Participants: slices.Clone(now.there), Group: true, Session: now.session}, people
+	}
+	return conv, nil
+}
+
+// toMiss lists who does not get what is written, of whom nobody was told yet.
+func (cs *conferences) toMiss(id string) (people []string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.list {
+		if c.ID != id {
+			continue
+		}
+		for _, passport := range c.absent() {
+			if !c.missed[passport] {
+				c.missed[passport] = true
+				people = append(people, passport)
+			}
+		}
+	}
+	return people
+}
+
+// away notes that somebody is not online: when they are again, they are worth a call.
+func (cs *conferences) away(passport string) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.list {
+		delete(c.called, passport)
+	}
+}
+
+// has tells whether somebody is a member of a conference.
+func (c *conference) has(passport string) bool { return slices.Contains(c.Members, passport) }
 
 // together is everybody of both.
 func together(a, b []string) []string {
@@ -82,18 +224,21 @@ func together(a, b []string) []string {
 	return slices.Compact(all)
 }
 
-// open says that a message is about to call everybody of a conference, one after another, into a new
+// open says that a message or invitation is about to call everybody of a conference, and guests, one after another, into a new
 // switchboard; what is heard from there until opened is called belongs to it.
-func (cs *conferences) open(id string) (opened func()) {
+func (cs *conferences) open(id string, guests ...string) (opened func()) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.list {
 		if c.ID == id {
 			c.opening++
+			c.guests = append(c.guests, guests...)
 			return func() {
 				cs.mu.Lock()
 				defer cs.mu.Unlock()
-				c.opening--
+				if c.opening--; c.opening == 0 {
+					c.guests = nil
+				}
 			}
 		}
 	}
@@ -110,20 +255,21 @@ func among(few, many []string) bool {
 
 // match finds an existing conference: by its switchboard, else by its people. The caller holds the lock.
 func (cs *conferences) match(conv msn.Conversation) *conference {
-	var best *conference
+	everyone := together(conv.Participants, conv.Invited)
+	var opened, best *conference
 	for _, c := range cs.list {
 		switch {
-		case conv.Session != "" && c.session == conv.Session:
+		case conv.Session != "" && c.carries(conv.Session):
 			return c
-		case c.opening > 0 && c.session == "" && conv.Session != "" && among(conv.Participants, c.Everyone):
-			return c
-		case c.session != "" || len(conv.Participants) < 2:
-		case !slices.Equal(c.Members, conv.Participants) && !slices.Equal(c.Everyone, conv.Participants):
+		case c.opening > 0 && len(c.boards) == 0 && conv.Session != "" && among(conv.Participants, together(c.Everyone, c.guests)):
+			opened = c
+		case len(everyone) < 2:
+		case !slices.Equal(c.Members, everyone) && !slices.Equal(c.Everyone, everyone):
 		case best == nil || c.Used.After(best.Used):
 			best = c
 		}
 	}
-	return best
+	return cmp.Or(opened, best)
 }
 
 // update stores who is in a conference now. Nobody at all is not stored: there would be nobody to call
@@ -164,9 +310,7 @@ func (cs *conferences) closed(session string) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.list {
-		if c.session == session {
-			c.session = ""
-		}
+		c.forget(session)
 	}
 }
 
@@ -175,7 +319,7 @@ func (cs *conferences) disconnected() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.list {
-		c.session, c.syncing = "", false
+		c.boards, c.syncing = nil, false
 	}
 }
 
@@ -204,11 +348,17 @@ func (cs *conferences) get(ctx context.Context, id string) (*conference, error) 
 	}
 	for _, c := range cs.list {
 		if c.ID == id {
-			found := *c
-			return &found, nil
+			return &conference{Conference: c.Conference, boards: slices.Clone(c.boards)}, nil
 		}
 	}
 	return nil, fmt.Errorf("conference %s: %w", id, errNoConference)
+}
+
+// carries tells whether a live switchboard is one of a conference's.
+func (cs *conferences) carries(session string) bool {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.ContainsFunc(cs.list, func(c *conference) bool { return c.carries(session) })
 }
 
 // sentOver notes which switchboard took a message to a conference, and who is there.
@@ -216,13 +366,20 @@ func (cs *conferences) sentOver(ctx context.Context, id string, conv msn.Convers
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	for _, c := range cs.list {
-		if c.ID == id {
-			c.session = conv.Session
-			if slices.Equal(c.Members, conv.Participants) {
-				return nil // nothing new: no write for each message
-			}
-			return cs.update(ctx, c, together(conv.Participants, c.Members)) // who did not come is called again next time
+		if c.ID != id {
+			c.forget(conv.Session) // it was that of another room with the same people
 		}
+	}
+	for _, c := range cs.list {
+		if c.ID != id {
+			continue
+		}
+		c.hear(conv)
+		if among(conv.Participants, c.Members) {
+			c.Used = time.Now()
+			return nil // nothing new: no write for each message
+		}
+		return cs.update(ctx, c, together(conv.Participants, c.Members)) // who did not come is called again next time
 	}
 	return nil
 }
@@ -237,5 +394,5 @@ func (cs *conferences) remove(ctx context.Context, id string) error {
 
 // conversation is what to send to.
 func (c *conference) conversation() msn.Conversation {
-	return msn.Conversation{Participants: slices.Clone(c.Members), Group: true, Session: c.session}
+	return msn.Conversation{Participants: slices.Clone(c.Members), Group: true, Session: c.current().session}
 }

@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"github.com/matrix-msn/matrix-msn/bridge/msnfmt"
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -56,6 +57,17 @@ func (g *ghosts) place(ctx context.Context, id networkid.UserID, key networkid.P
 		g.placed[id] = append(g.placed[id], key)
 	}
 	return portal, nil
+}
+
+// placeConference does that for the people of a conference.
+func (c *Client) placeConference(ctx context.Context, conf database.Conference) {
+	key := conferenceKey(c.login.ID, c.server, conf.ID)
+	for _, passport := range conf.Members {
+		if _, err := c.conn.ghosts.place(ctx, makeUserID(c.server, passport), key); err != nil {
+			zerolog.Ctx(ctx).Err(err).Msg("Failed to get the room of a conference")
+			return
+		}
+	}
 }
 
 // change has f change a ghost with alter. The returned channel is closed when that is done; with rooms, that is when they have dealt

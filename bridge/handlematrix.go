@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -79,8 +78,10 @@ func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Mess
 		}
 	}
 	c.own.active()
-	if _, id, ok := parseConference(portal); ok {
+	_, id, conference := parseConference(portal)
+	if conference {
 		defer c.conferences.open(id)()
+		s.callAbsent(ctx, id)
 	}
 	sent, err := s.msn.Send(ctx, to, m)
 	if errors.Is(err, msn.ErrHidden) {
@@ -94,10 +95,11 @@ func (c *Client) send(ctx context.Context, portal networkid.PortalID, m msn.Mess
 	if err != nil {
 		return msn.Sent{}, err
 	}
-	if _, id, ok := parseConference(portal); ok {
-		if err := c.conferences.sentOver(ctx, id, sent.Conversation); err != nil {
+	if conference {
+		if err := s.sentOver(ctx, id, sent.Conversation); err != nil {
 			zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference") // the message has gone all the same
 		}
+		s.tellAbsent(ctx, id)
 	}
 	return sent, nil
 }
@@ -273,70 +275,6 @@ func (c *Client) HandleMatrixMembership(ctx context.Context, msg *bridgev2.Matri
 		return nil, refusal("MSN lets nobody put others out of a conversation")
 	}
 	return nil, nil
-}
-
-// invite calls somebody into a room's conversation.
-func (c *Client) invite(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) error {
-	server, passport, ok := parseUserID(ghost.ID)
-	if !ok || server != c.server {
-		why := "only people of the same MSN service can be invited"
-		if !c.conn.ValidateUserID(ghost.ID) {
-			why = errNoPerson.Error()
-		}
-		c.takeBack(ctx, portal, ghost, why)
-		return refusal(why)
-	}
-	s, err := c.online()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	to, err := c.conversation(ctx, portal.ID)
-	if err != nil {
-		return err
-	}
-	conv, err := s.msn.Invite(ctx, to, passport)
-	if err == nil && s.msn.TalksInGroups() && !slices.Contains(conv.Participants, passport) { // the other one of the room came
-		err = fmt.Errorf("invite %s: %w", passport, msn.ErrContactOffline)
-		if dropErr := s.drop(ctx, conv); dropErr != nil {
-			zerolog.Ctx(ctx).Warn().Err(dropErr).Msg("Failed to leave a conversation to which the invited one did not come")
-		}
-	}
-	_, id, conference := parseConference(portal.ID)
-	if conference && err == nil {
-		return c.conferences.sentOver(ctx, id, conv)
-	}
-	if errors.Is(err, msn.ErrContactOffline) && s.msn.TalksInGroups() && s.msn.PresenceOf(passport).Status != msn.Offline {
-		err = refusal("they are online, but with a program that is too old for the conversations of MSNP21: the administrator can pin MSNP18 (`version` of the server)")
-	}
-	// In a room of two the invited one has no place, whatever came of it; nor has one who did not come.
-	why := "MSN makes a conference of it, in a room of its own"
-	if err != nil {
-		why = reason(err)
-	}
-	c.takeBack(ctx, portal, ghost, why)
-	return err
-}
-
-// takeBack takes the invitation of a ghost back. What why says is shown in the room.
-func (c *Client) takeBack(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, why string) {
-	_, err := c.conn.br.Bot.SendState(ctx, portal.MXID, event.StateMember, ghost.Intent.GetMXID().String(), &event.Content{
-		Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: why},
-	}, time.Time{})
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to take an invitation back")
-	}
-}
-
-// drop leaves a conversation of several and takes its room away.
-func (s *session) drop(ctx context.Context, conv msn.Conversation) error {
-	conf, err := s.conferences.of(ctx, conv)
-	if err != nil {
-		return err
-	}
-	s.deleteRoom(ctx, conferenceKey(s.login.ID, s.server, conf.ID))
-	return errors.Join(s.msn.Leave(ctx, conv), s.conferences.remove(ctx, conf.ID))
 }
 
 // leave closes the switchboard of a room.

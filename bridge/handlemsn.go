@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
@@ -114,6 +115,7 @@ func (s *session) presenceChanged(passport string, p msn.Presence) {
 	s.showPresence(passport)
 	s.pictureSeen(passport, p)
 	if p.Status == msn.Offline {
+		s.conferences.away(passport)
 		return
 	}
 	contact, _ := s.msn.Contact(passport)
@@ -207,17 +209,21 @@ func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
 	if !e.Conversation.Group {
 		return
 	}
-	conf, err := s.conferences.of(ctx, e.Conversation)
+	if len(together(e.Conversation.Participants, e.Conversation.Invited)) < 2 && !s.conferences.carries(e.Conversation.Session) {
+		return // of a group nobody can say yet which one it is, until somebody else comes or writes
+	}
+	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
+	for _, passport := range e.Conversation.Participants {
+		s.ensureGhost(ctx, passport, "")
+	}
+	conf, err := s.conferences.of(ctx, e.Conversation) // whose room may look at its people at once
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference")
 	}
 	if conf.ID == "" {
 		return
 	}
-	s.ensureGhost(ctx, e.Passport, e.FriendlyName)
-	for _, passport := range conf.Members {
-		s.ensureGhost(ctx, passport, "")
-	}
+	s.placeConference(ctx, conf)
 	if !s.conferences.wantSync(conf.ID) {
 		return
 	}
@@ -244,12 +250,16 @@ func (s *session) joined(ctx context.Context, e msn.ParticipantJoined) {
 // left is somebody going. Who was put out for being idle, and who is the last, stays in the room: the
 // next message calls them again.
 func (s *session) left(ctx context.Context, e msn.ParticipantLeft) {
-	if !e.Conversation.Group || e.Idle || len(e.Conversation.Participants) == 0 {
+	if !e.Conversation.Group {
 		return
 	}
-	conf, err := s.conferences.of(ctx, e.Conversation)
+	forGood := !e.Idle && len(e.Conversation.Participants) > 0
+	conf, err := s.conferences.parted(ctx, e.Conversation, e.Passport, forGood)
 	if err != nil {
 		zerolog.Ctx(ctx).Err(err).Msg("Failed to store a conference")
+	}
+	if !forGood || slices.Contains(conf.Members, e.Passport) {
+		return
 	}
 	key := conferenceKey(s.login.ID, s.server, conf.ID)
 	if conf.ID == "" || !s.rooms.there(ctx, key) {

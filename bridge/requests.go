@@ -227,16 +227,7 @@ func (s *session) withdrawn(ctx context.Context, passport string) {
 		return
 	}
 	s.decided(ctx, passport)
-	room, err := s.rooms.id(ctx, key)
-	if err != nil || room == "" {
-		return
-	}
-	_, err = s.conn.br.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &event.MessageEventContent{
-		MsgType: event.MsgNotice, Body: passport + " does not ask to be on your contact list any more.",
-	}}, nil)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("Failed to say that a contact request has ended")
-	}
+	s.note(ctx, key, passport+" does not ask to be on your contact list any more.")
 }
 
 // isNews tells whether a request was not there at the sign-in already.

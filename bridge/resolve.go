@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"github.com/matrix-msn/matrix-msn/database"
 	"github.com/matrix-msn/matrix-msn/msn"
 )
 
@@ -234,10 +235,17 @@ func (c *Client) CreateGroup(ctx context.Context, params *bridgev2.GroupCreatePa
 	if len(conv.Participants) < 2 {
 		return nil, bridgev2.WrapRespErr(fmt.Errorf("a conference needs two others at least"), mautrix.MInvalidParam)
 	}
-	conf, err := c.conferences.of(ctx, conv)
+	conference := func() (database.Conference, error) {
+		if params.RoomID != "" { // which is to be one, whatever there is already
+			return c.conferences.create(ctx, conv.Participants)
+		}
+		return c.conferences.of(ctx, conv)
+	}
+	conf, err := conference()
 	if err != nil {
 		return nil, err
 	}
+	c.placeConference(ctx, conf)
 	info := c.conferenceInfo(conf)
 	if params.Name != nil && params.Name.Name != "" {
 		info.Name = ptr.Ptr(params.Name.Name)
@@ -260,11 +268,14 @@ func (c *Client) CreateGroup(ctx context.Context, params *bridgev2.GroupCreatePa
 
 // participant takes a user ID of ours or an address.
 func (c *Client) participant(user networkid.UserID) (string, error) {
-	if server, passport, ok := parseUserID(user); ok {
-		if server != c.server {
-			return "", fmt.Errorf("%s is of another MSN service", passport)
-		}
-		return passport, nil
+	server, passport, ok := parseUserID(user)
+	switch {
+	case !ok:
+		return c.address(string(user))
+	case server != c.server:
+		return "", fmt.Errorf("%s is of %w, %q", passport, errElsewhere, server)
+	case passport == c.passport:
+		return "", errOwnAddress
 	}
-	return cleanAddress(string(user))
+	return passport, nil
 }

@@ -10,6 +10,8 @@ import (
 // an accident. Participants are the others, lower case, sorted, without doubles.
 type Conversation struct {
 	Participants []string
+	// Invited are those who were asked into it and have not come, as far as that is known: MSNP21 tells, a switchboard does not.
+	Invited []string
 	// Group is set once more than two people were in it; it stays set when people leave, as an
 	// official client's window does.
 	Group bool

@@ -60,7 +60,9 @@ func (p *parties) at(session string) *party {
 
 // conversation is the one of a party. The caller holds the lock.
 func (g *party) conversation(session string) Conversation {
-	return Conversation{Participants: slices.Sorted(maps.Keys(g.people)), Group: true, Session: session}
+	return Conversation{
+		Participants: slices.Sorted(maps.Keys(g.people)), Invited: slices.Sorted(maps.Keys(g.invited)), Group: true, Session: session,
+	}
 }
 
 // stir wakes those who wait. The caller holds the lock.
