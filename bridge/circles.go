@@ -26,7 +26,10 @@ import (
 // circlePowers are roles in terms of Matrix.
 var circlePowers = map[msn.CircleRole]int{msn.RoleAdmin: 95, msn.RoleAssistant: 50, msn.RoleMember: 0, msn.RoleInvited: 0}
 
-var errNoCircle = errors.New("you are not a member of this circle")
+var (
+	errNoCircle  = errors.New("you are not a member of this circle")
+	errOwnCircle = errors.New("MSN does not let the owner of a circle leave it")
+)
 
 // circle finds one of mine. Rooms are brought up to date as soon as a sign-in reads the circles, and nobody knows them before it is complete:
 // it is waited for, as a circle would be none of mine meanwhile.
@@ -198,7 +201,11 @@ func (c *Client) leaveCircle(ctx context.Context, id string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return s.msn.LeaveCircle(ctx, id)
+	err = s.msn.LeaveCircle(ctx, id)
+	if errors.Is(err, msn.ErrServiceTrouble) && circle.Role == msn.RoleAdmin {
+		return fmt.Errorf("leave %s: %w", id, errOwnCircle) // which is what the service means, if it says why at all
+	}
+	return err
 }
 
 // answerCircle accepts or declines an invitation.

@@ -150,6 +150,7 @@ var failures = []struct {
 	{is(msn.ErrUnknownDelivery), "the message may not have arrived: the connection broke, or nobody confirmed it", false, true, "unknown_delivery"},
 	{is(msn.ErrNotDelivered), "MSN could not deliver the message", true, true, "not_delivered"},
 	{is(msn.ErrContactOffline), "your contact is not online (or appears so to you)", true, true, "contact_offline"},
+	{is(errOwnCircle), "MSN does not let the owner of a circle leave it", true, false, "own_circle"},
 	{is(errBlocked), "you have blocked them", true, false, "blocked"},
 	{is(msn.ErrContactBlocked), "your contact does not take messages from you", true, false, "contact_blocked"},
 	{is(msn.ErrUnknownAccount), "there is no such account on this MSN service", true, false, "unknown_account"},

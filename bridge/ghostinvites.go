@@ -22,7 +22,7 @@ const hintPause = time.Minute
 // answerInvites answers what bridgev2 does not: invitations of ghosts into rooms that are neither chats of MSN nor meant to become a chat
 // of two.
 func (c *Connector) answerInvites() {
-	eventsOn(c.br.Matrix, func(ctx context.Context, evt *event.Event) {
+	eventsOn(c.br.Matrix, func(_ context.Context, evt *event.Event) {
 		who, member := id.UserID(evt.GetStateKey()), evt.Content.AsMember()
 		if member.Membership != event.MembershipInvite || member.IsDirect || !c.br.IsGhostMXID(who) || evt.Sender == c.br.Bot.GetMXID() || c.br.IsGhostMXID(evt.Sender) {
 			return
@@ -32,7 +32,7 @@ func (c *Connector) answerInvites() {
 		}
 		if ghost, ok := c.br.Matrix.ParseGhostMXID(who); ok {
 			c.tasks.Go(func() {
-				c.answerInvite(zerolog.Ctx(ctx).WithContext(c.br.BackgroundCtx), evt.RoomID, ghost)
+				c.answerInvite(c.br.Log.WithContext(c.br.BackgroundCtx), evt.RoomID, ghost)
 			})
 		}
 	}, event.StateMember)

@@ -235,6 +235,8 @@ func TestCircleRoomLeft(t *testing.T) {
 	if circles := s.msn.Circles(); len(circles) != 0 {
 		t.Errorf("%v", circles)
 	}
+	h.command("circle create Mine", "The circle Mine is made")
+	h.command("circle leave Mine", "MSN does not let the owner of a circle leave it")
 }
 
 // TestCircleBeforeTheSignIn waits with describing a circle until the sign-in has told of circles.

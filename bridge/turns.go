@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/id"
 )
@@ -54,5 +55,6 @@ func (t *turns) Handle(ctx context.Context, room id.RoomID, event id.EventID, us
 	if t.image != nil && t.image(ctx, room, event, message) {
 		return
 	}
-	t.next.Handle(ctx, room, event, user, message, replyTo)
+	// The processor adds words to the logger, which is that of all events that came with this one.
+	t.next.Handle(zerolog.Ctx(ctx).With().Logger().WithContext(ctx), room, event, user, message, replyTo)
 }
