@@ -615,6 +615,29 @@ func TestOtherProtocol(t *testing.T) {
 	}
 }
 
+// TestEndAtVER ends a sign-in in the moment in which the server picks the version; the race detector watches.
+func TestEndAtVER(t *testing.T) {
+	s := house(t, nil)
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		client, err := msn.New(msn.Config{
+			Server: s.MSN(), Passport: alice, Password: "secret", Versions: []msn.Version{msn.MSNP12}, Handler: func(context.Context, msn.Event) {},
+			Trace: func(line string) {
+				if strings.HasPrefix(line, "S: VER") {
+					cancel()
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Run(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, msn.ErrClosed) {
+			t.Errorf("Run = %v", err)
+		}
+		cancel()
+	}
+}
+
 // TestRefusedMessages comes back with a NAK, between two people and in a group.
 func TestRefusedMessages(t *testing.T) {
 	s := house(t, nil)

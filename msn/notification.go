@@ -133,8 +133,8 @@ func (nc *notificationConn) agree(ctx context.Context) error {
 		}
 	})
 	switch {
-	case err != nil:
-		return nc.failed("VER", err)
+	case err != nil: // the answer may be coming in this very moment, and with it the dialect
+		return &SignInError{Step: "VER", Err: err}
 	case got.Name == "XFR" && len(got.Args) >= 2:
 		return redirectedTo(got.Args)
 	case nc.dialect == nil:
